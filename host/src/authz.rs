@@ -1,0 +1,3 @@
+//! The authorization webhook: SubjectAccessReviews in, verdicts out.
+
+pub mod review;

@@ -1,0 +1,1 @@
+//! The SubjectAccessReview JSON of Kubernetes, known nowhere else.

@@ -1,0 +1,117 @@
+//! The catalogue of communication paths, and the two axes on which a request is classified.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// An enum of words: each has one spelling, in JSON, in queries, in metrics and in plugins' `asks`.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+ }
+
+        impl $name {
+            /// All of them, in the order in which they are shown.
+            pub const ALL: &[$name] = &[$($name::$variant,)+];
+
+            /// The one spelling.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<$name, String> {
+                $name::ALL.iter().copied().find(|it| it.as_str() == word).ok_or_else(|| {
+                    let known: Vec<_> = $name::ALL.iter().map(|it| it.as_str()).collect();
+                    format!("`{word}` is none of {}", known.join(", "))
+                })
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// A communication path between control plane and nodes. Each is judged by the plugin of the same name.
+    Path {
+        /// Kubelets calling kube-apiserver.
+        NodeToApiserver = "node_to_apiserver",
+        /// Service accounts calling kube-apiserver, mostly by the `kubernetes` service.
+        PodToApiserver = "pod_to_apiserver",
+        /// Control-plane components calling kube-apiserver.
+        ComponentToApiserver = "component_to_apiserver",
+        /// People, anonymous callers and impersonators calling kube-apiserver.
+        UserToApiserver = "user_to_apiserver",
+        /// kube-apiserver, or another client, calling a kubelet: logs, exec, attach, port-forward, stats.
+        ApiserverToKubelet = "apiserver_to_kubelet",
+        /// kube-apiserver proxying to a node, pod or service.
+        ApiserverToEndpoint = "apiserver_to_endpoint",
+        /// Konnectivity and SSH tunnels.
+        Tunnel = "tunnel",
+        /// Bootstrap tokens, certificate signing requests, kubelet certificates.
+        TlsBootstrap = "tls_bootstrap",
+        /// Every path: credentials that must no longer work.
+        Revocation = "revocation",
+    }
+}
+
+words! {
+    /// Who asks, by the identity in the request.
+    Source {
+        /// Not a review that kube-apiserver would send: it is refused.
+        Malformed = "malformed",
+        /// In `system:masters`. kube-apiserver allows these before any webhook, so one that arrives is suspicious.
+        Superuser = "superuser",
+        Anonymous = "anonymous",
+        Node = "node",
+        /// The name or the group of a node, but not both.
+        PseudoNode = "pseudo-node",
+        /// A controller of kube-controller-manager under its own service account.
+        Controller = "controller",
+        /// A service account's token that is bound to a pod.
+        Pod = "pod",
+        /// A service account's token that is bound to no pod.
+        UnboundServiceAccount = "unbound-service-account",
+        /// The name or the groups of a service account, but not all of them.
+        PseudoServiceAccount = "pseudo-service-account",
+        Bootstrap = "bootstrap",
+        ControlPlane = "control-plane",
+        /// A `system:` user that is none of the above.
+        Reserved = "reserved",
+        User = "user",
+    }
+}
+
+words! {
+    /// What the request opens, by its attributes.
+    Traversal {
+        /// A kubelet asks whether it may serve, on behalf of kube-apiserver's kubelet client or of somebody else.
+        Kubelet = "kubelet",
+        /// `nodes/proxy`, by whoever asks.
+        NodeProxy = "node-proxy",
+        /// `pods/proxy` and `services/proxy`.
+        EndpointProxy = "endpoint-proxy",
+        /// `pods/exec`, `pods/attach`, `pods/portforward`.
+        Stream = "stream",
+        /// `pods/log`.
+        Log = "log",
+        /// Reviews of access and of tokens.
+        DelegatedCheck = "delegated-check",
+        /// Tokens, certificate signing requests, signers.
+        CredentialMinting = "credential-minting",
+        Impersonation = "impersonation",
+        /// Discovery, health, version, OpenAPI.
+        Discovery = "discovery",
+        /// Everything else.
+        Plain = "plain",
+    }
+}
