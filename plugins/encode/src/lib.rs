@@ -3,13 +3,17 @@
 //! The world of the component follows from what the module exports, so an author names it nowhere. Other targets are
 //! refused: a module that imports anything but `crypto` cannot become a policy component.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
+use wasm_encoder::{ComponentSection, CustomSection, Encode};
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// The contract with plugins, version 1.
 pub const WIT: &str = include_str!("../../../wit/policy.wit");
+
+/// The custom section of a component that holds its cases.
+pub const CASES: &str = "pathgate:cases";
 
 /// Why a module does not become a component.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +47,14 @@ pub fn encode(wasm: &[u8]) -> Result<Vec<u8>, EncodeError> {
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(EncodeError::Wrap)?;
     let encoder = ComponentEncoder::default().validate(true).module(&module).map_err(EncodeError::Wrap)?;
     { encoder }.encode().map_err(EncodeError::Wrap)
+}
+
+/// Adds a plugin's own cases (a JSON array of what `cases/*.json` hold): a host runs them before it lets the plugin decide.
+pub fn with_cases(mut component: Vec<u8>, cases: &str) -> Vec<u8> {
+    let section = CustomSection { name: Cow::Borrowed(CASES), data: Cow::Borrowed(cases.as_bytes()) };
+    component.push(section.id());
+    section.encode(&mut component);
+    component
 }
 
 /// The interfaces of the contract that a core module exports functions of.

@@ -1,0 +1,29 @@
+//! Puts the built-in plugins, as `cargo xtask plugins` left them, into the host.
+
+use std::{env, fmt::Write, fs, path::Path};
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut names: Vec<_> = fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".wasm").map(str::to_owned))
+        .collect();
+    names.sort();
+    if names.is_empty() {
+        println!("cargo::error=the built-in plugins are not built yet: run `cargo xtask plugins` first (`cargo xtask setup` once before)");
+        return;
+    }
+    let mut list = String::from("[");
+    for name in names {
+        let path = folder.join(format!("{name}.wasm"));
+        println!("cargo::rerun-if-changed={}", path.display());
+        let _ = write!(list, "({name:?}, include_bytes!({:?}).as_slice()),", path.display().to_string());
+    }
+    list.push(']');
+    let out = env::var("OUT_DIR").unwrap_or_default();
+    if let Err(error) = fs::write(Path::new(&out).join("builtin.rs"), list) {
+        println!("cargo::error=write the list of built-in plugins: {error}");
+    }
+}

@@ -1,0 +1,120 @@
+//! A plugin's own cases: request and expected answer, carried in the component, run before it may decide anything.
+
+use super::{
+    LoadError,
+    component::Code,
+    limits::Bounds,
+    plugin::{Asks, canonical},
+};
+use crate::{paths, review};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use wasmparser::{Parser, Payload};
+use wire::{Request, Verdict};
+
+/// One case of `cases/*.json`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Case {
+    /// What it shows, as a promise.
+    pub description: String,
+    /// The config it holds for; the defaults if absent.
+    #[serde(default)]
+    pub config: Option<Value>,
+    /// Facts besides those that classification gives.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
+    /// Seconds since 1970-01-01 UTC.
+    #[serde(default)]
+    pub now: u64,
+    /// A SubjectAccessReviewSpec v1.
+    pub request: Value,
+    pub expect: Expect,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    pub verdict: Verdict,
+    #[serde(default)]
+    pub rule: String,
+}
+
+/// A case and what came of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub case: Case,
+    /// What was answered instead; none if it was as expected.
+    pub fault: Option<String>,
+    pub fuel: u64,
+}
+
+/// The cases that the encoder put into the component.
+pub(super) fn embedded(component: &[u8]) -> Result<Vec<Case>, LoadError> {
+    for payload in Parser::new(0).parse_all(component) {
+        // What cannot be parsed is reported by the compiler, with more to say.
+        let Ok(payload) = payload else { break };
+        if let Payload::CustomSection(section) = payload
+            && section.name() == encode::CASES
+        {
+            return serde_json::from_slice(section.data()).map_err(|error| LoadError::Cases(error.to_string()));
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Refuses a plugin that does not do what its own cases say.
+pub(super) fn run(code: &Code, asks: &Asks, cases: &[Case]) -> Result<(), LoadError> {
+    match cases.iter().map(|case| judge(code, asks, case)).find_map(|it| it.fault.map(|fault| (it.case, fault))) {
+        Some((case, fault)) => Err(LoadError::Case { description: case.description, fault }),
+        None => Ok(()),
+    }
+}
+
+/// Runs one case in a fresh instance, with its own config.
+pub(super) fn judge(code: &Code, asks: &Asks, case: &Case) -> Outcome {
+    let (answer, fuel) = match answer(code, asks, case) {
+        Ok((answer, fuel)) => (Ok(answer), fuel),
+        Err(fault) => (Err(fault), 0),
+    };
+    let fault = match answer {
+        Ok(answer) if answer == case.expect => None,
+        Ok(answer) => Some(format!("expected {}, got {}", say(&case.expect), say(&answer))),
+        Err(fault) => Some(fault),
+    };
+    Outcome { case: case.clone(), fault, fuel }
+}
+
+fn answer(code: &Code, asks: &Asks, case: &Case) -> Result<(Expect, u64), String> {
+    let request: Request = review::from_spec(&case.request).map_err(|fault| format!("request: {fault}"))?;
+    let class = paths::classify(&request, &paths::Names::default());
+    if !asks.covers(class.source, class.traversal) {
+        return Ok((Expect { verdict: Verdict::NoOpinion, rule: String::new() }, 0));
+    }
+    let mut facts = class.facts();
+    facts.extend(case.facts.clone());
+
+    let mut instance = code.start(&Bounds::INIT).map_err(|error| error.to_string())?;
+    let config = canonical(case.config.as_ref().unwrap_or(&Value::Object(Default::default()))).to_string();
+    if let Err(faults) = instance.init(&config).map_err(|error| error.to_string())? {
+        let faults: Vec<_> = faults.into_iter().map(|it| format!("`{}` {}", it.pointer, it.message)).collect();
+        return Err(format!("config: {}", faults.join("; ")));
+    }
+    instance.refill(&Bounds::DECISION).map_err(|error| error.to_string())?;
+    let answer = instance.decide(case.now, &facts, &request).map_err(|error| error.to_string())?;
+    let verdict = match answer.verdict {
+        super::bindings::WitVerdict::NoOpinion => Verdict::NoOpinion,
+        super::bindings::WitVerdict::Allow => Verdict::Allow,
+        super::bindings::WitVerdict::Deny => Verdict::Deny,
+    };
+    let fuel = Bounds::DECISION.fuel.saturating_sub(instance.fuel_left());
+    Ok((Expect { verdict, rule: answer.rule }, fuel))
+}
+
+fn say(expect: &Expect) -> String {
+    match expect.rule.as_str() {
+        "" => expect.verdict.to_string(),
+        rule => format!("{} by `{rule}`", expect.verdict),
+    }
+}

@@ -1,0 +1,124 @@
+//! From bytes to a running instance.
+
+use super::{
+    LoadError, Sandbox,
+    bindings::{self, AUTHORIZE, CRYPTO, OTHERS, PLUGIN, WitAnswer, WitContext, WitFault, WitInfo, WitRequest},
+    limits::{Bounds, Failed, Ledger},
+};
+use wasmtime::{
+    Store,
+    component::{Component, ComponentExportIndex, Instance as Raw, InstancePre, Linker},
+};
+
+/// A compiled component that imports nothing it may not, and exports at least `plugin`.
+pub(super) struct Code {
+    linked: InstancePre<Ledger>,
+    exports: Exports,
+}
+
+/// Where its exports are, looked up once: a decision does no search by name.
+struct Exports {
+    describe: ComponentExportIndex,
+    init: ComponentExportIndex,
+    authorize: Option<ComponentExportIndex>,
+}
+
+impl Code {
+    /// Compiles WebAssembly; never loads machine code made elsewhere.
+    pub(super) fn compile(sandbox: &Sandbox, component: &[u8]) -> Result<Code, LoadError> {
+        Code::link(sandbox, Component::from_binary(&sandbox.engine, component).map_err(LoadError::Compile)?)
+    }
+
+    /// Checks what a component imports and exports.
+    pub(super) fn link(sandbox: &Sandbox, component: Component) -> Result<Code, LoadError> {
+        let engine = &sandbox.engine;
+        // `crypto` is the only import that may be granted. No interface served by this version needs it yet.
+        if let Some((name, _)) = component.component_type().imports(engine).next() {
+            let hint = if name == CRYPTO { "certificates are not judged by this version" } else { "plugins import nothing but `crypto`" };
+            return Err(LoadError::Import { name: name.to_owned(), hint });
+        }
+        let find = |interface, function| {
+            let (_, interface) = component.get_export(None, interface)?;
+            component.get_export(Some(&interface), function).map(|(_, index)| index)
+        };
+        let missing = || LoadError::Export(PLUGIN);
+        let exports = Exports {
+            describe: find(PLUGIN, "describe").ok_or_else(missing)?,
+            init: find(PLUGIN, "init").ok_or_else(missing)?,
+            authorize: find(AUTHORIZE, "decide"),
+        };
+        let linked = Linker::new(engine).instantiate_pre(&component).map_err(LoadError::World)?;
+        Ok(Code { linked, exports })
+    }
+
+    /// The interfaces that it exports.
+    pub(super) fn interfaces(&self) -> Vec<&'static str> {
+        let component = self.linked.component();
+        [PLUGIN, AUTHORIZE].into_iter().chain(OTHERS).filter(|name| component.get_export(None, *name).is_some()).collect()
+    }
+
+    pub(super) fn can_authorize(&self) -> bool {
+        self.exports.authorize.is_some()
+    }
+
+    pub(super) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+        self.linked.component().serialize()
+    }
+
+    /// Starts a fresh instance. The only place that makes a store, so no store is without limits.
+    pub(super) fn start(&self, bounds: &Bounds) -> Result<Instance<'_>, Failed> {
+        let mut store = Store::new(self.linked.engine(), Ledger::new(bounds));
+        store.limiter(|ledger| ledger);
+        bounds.refill(&mut store).map_err(|error| Failed::kind_of(&error, None))?;
+        let raw = self.linked.instantiate(&mut store).map_err(|error| Failed::of(&error, &mut store))?;
+        Ok(Instance { store, raw, exports: &self.exports })
+    }
+}
+
+/// One running copy of a plugin. After a failure it answers nothing more; drop it.
+pub(super) struct Instance<'a> {
+    pub(super) store: Store<Ledger>,
+    pub(super) raw: Raw,
+    exports: &'a Exports,
+}
+
+impl Instance<'_> {
+    pub(super) fn describe(&mut self) -> Result<WitInfo, Failed> {
+        let call = self.raw.get_typed_func::<(), (WitInfo,)>(&mut self.store, &self.exports.describe);
+        let answer = call.and_then(|call| call.call(&mut self.store, ()));
+        answer.map(|(info,)| info).map_err(|error| Failed::of(&error, &mut self.store))
+    }
+
+    pub(super) fn init(&mut self, config: &str) -> Result<Result<(), Vec<WitFault>>, Failed> {
+        type Answer = (Result<(), Vec<WitFault>>,);
+        let call = self.raw.get_typed_func::<(&str,), Answer>(&mut self.store, &self.exports.init);
+        let answer = call.and_then(|call| call.call(&mut self.store, (config,)));
+        answer.map(|(outcome,)| outcome).map_err(|error| Failed::of(&error, &mut self.store))
+    }
+
+    pub(super) fn decide(
+        &mut self,
+        now: u64,
+        facts: &[(String, String)],
+        request: &wire::Request,
+    ) -> Result<WitAnswer, Failed> {
+        let Some(index) = &self.exports.authorize else {
+            return Err(Failed::new(wire::Failure::NotReady, "it does not export `authorize`"));
+        };
+        let Instance { store, raw, .. } = self;
+        let answer = bindings::lend(now, facts, request, |context, request| {
+            let call = raw.get_typed_func::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(&mut *store, index)?;
+            call.call(&mut *store, (context, request))
+        });
+        answer.map(|(answer,)| answer).map_err(|error| Failed::of(&error, &mut self.store))
+    }
+
+    /// Grants the limits anew, for what follows `init` in the same instance.
+    pub(super) fn refill(&mut self, bounds: &Bounds) -> Result<(), Failed> {
+        bounds.refill(&mut self.store).map_err(|error| Failed::kind_of(&error, None))
+    }
+
+    pub(super) fn fuel_left(&self) -> u64 {
+        self.store.get_fuel().unwrap_or(0)
+    }
+}

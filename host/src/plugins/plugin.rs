@@ -1,0 +1,288 @@
+//! A policy, loaded once and asked often.
+
+use super::{
+    Cache, LoadError, Sandbox, Spec,
+    bindings::{WitInfo, WitVerdict},
+    breaker::Breaker,
+    cases, component::Code, digest,
+    limits::{Bounds, Failed},
+    metrics::PluginMetrics,
+    snapshot::Instrumented,
+};
+use crate::config::{OnFailure, Role};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+use wire::{Failure, Request, Source, Traversal, Verdict};
+
+/// A component after `init(config)`. Every decision starts from this state, in an instance of its own: no request sees
+/// what another left behind, and the same request gives the same answer for the same fuel.
+pub struct Plugin {
+    /// As the configuration calls it.
+    pub name: String,
+    /// SHA-256 of the component, in hex.
+    pub digest: String,
+    /// SHA-256 of the config as canonical JSON, in hex.
+    pub config_digest: String,
+    pub info: Info,
+    pub role: Role,
+    pub shadow: bool,
+    pub on_failure: OnFailure,
+    pub bounds: Bounds,
+    pub(super) spec: Arc<Spec>,
+    asks: Asks,
+    code: Code,
+    breaker: Breaker,
+    pub(super) metrics: PluginMetrics,
+}
+
+/// What a plugin says of itself.
+#[derive(Clone, Debug)]
+pub struct Info {
+    pub name: String,
+    pub version: String,
+    pub asks: Vec<String>,
+    pub schema: Value,
+    pub rules: Vec<Rule>,
+    /// The interfaces that it exports.
+    pub exports: Vec<&'static str>,
+}
+
+/// One rule, for documentation and statistics.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub id: String,
+    pub summary: String,
+    pub advice: String,
+    pub source: String,
+}
+
+/// An answer, cut to what the host keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub verdict: Verdict,
+    pub rule: String,
+    pub reason: String,
+    pub notes: Vec<String>,
+    /// Units burnt.
+    pub fuel: u64,
+}
+
+impl Plugin {
+    /// Describes, checks the config against the schema, runs the plugin's own cases, calls `init`, snapshots, compiles.
+    /// With a warm cache only the first and the last are left.
+    pub(super) fn load(sandbox: &Sandbox, cache: Option<&Cache>, spec: Arc<Spec>) -> Result<Plugin, LoadError> {
+        if spec.component.len() > MAX_COMPONENT {
+            return Err(LoadError::Size(spec.component.len()));
+        }
+        let component_digest = digest(&spec.component);
+        if let Some(pinned) = &spec.sha256
+            && *pinned != component_digest
+        {
+            return Err(LoadError::Digest { pinned: pinned.clone(), found: component_digest });
+        }
+        let config = canonical(&spec.config).to_string();
+        let config_digest = digest(config.as_bytes());
+        let key = Cache::key(sandbox, &component_digest, &config_digest);
+        let warm = cache.and_then(|cache| cache.load(sandbox, &key));
+        let (code, info) = match warm {
+            Some(component) => {
+                let code = Code::link(sandbox, component)?;
+                let info = describe(&code)?;
+                (code, info)
+            }
+            None => {
+                let (code, info) = prepare(sandbox, &spec, &config)?;
+                if let (Some(cache), Ok(bytes)) = (cache, code.serialize())
+                    && let Err(error) = cache.store(&key, &bytes)
+                {
+                    tracing::warn!(plugin = spec.name, %error, "compiled plugin is not cached");
+                }
+                (code, info)
+            }
+        };
+        let asks = Asks::parse(&info.asks)?;
+        Ok(Plugin {
+            name: spec.name.clone(),
+            digest: component_digest,
+            config_digest,
+            info,
+            role: spec.role,
+            shadow: spec.shadow,
+            on_failure: spec.on_failure,
+            bounds: spec.bounds,
+            asks,
+            code,
+            breaker: Breaker::default(),
+            metrics: PluginMetrics::default(),
+            spec,
+        })
+    }
+
+    /// Whether a request of this class is for this plugin.
+    pub fn is_asked(&self, source: Source, traversal: Traversal) -> bool {
+        self.code.can_authorize() && self.asks.covers(source, traversal)
+    }
+
+    /// Asks, in a fresh instance. `now` is the time of the decision in milliseconds since 1970; `left` what the caller
+    /// can still wait.
+    pub fn decide(
+        &self,
+        now: u64,
+        facts: &[(String, String)],
+        request: &Request,
+        left: Option<Duration>,
+    ) -> Result<Answer, Failed> {
+        if !self.breaker.admits(now) {
+            return Err(Failed::new(Failure::Quarantined, "it failed too often"));
+        }
+        let deadline = left.map_or(self.bounds.deadline, |left| left.min(self.bounds.deadline));
+        let bounds = Bounds { deadline, ..self.bounds };
+        let answer = self.run(&bounds, now / 1_000, facts, request);
+        match &answer {
+            Ok(_) => self.breaker.succeeded(),
+            // Not its fault.
+            Err(Failed { kind: Failure::Busy, .. }) => {}
+            Err(_) if self.breaker.failed(now) => {
+                tracing::warn!(plugin = self.name, "plugin fails again and again: not asked for 30 s");
+            }
+            Err(_) => {}
+        }
+        answer
+    }
+
+    /// Whether it is not asked at present because it failed too often.
+    pub fn is_quarantined(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    fn run(
+        &self,
+        bounds: &Bounds,
+        now: u64,
+        facts: &[(String, String)],
+        request: &Request,
+    ) -> Result<Answer, Failed> {
+        let mut instance = self.code.start(bounds)?;
+        let answer = instance.decide(now, facts, request)?;
+        let verdict = match (answer.verdict, self.role) {
+            (WitVerdict::NoOpinion, Role::Restrict | Role::Grant) => Verdict::NoOpinion,
+            (WitVerdict::Deny, Role::Restrict) => Verdict::Deny,
+            (WitVerdict::Allow, Role::Grant) => Verdict::Allow,
+            (WitVerdict::Allow, Role::Restrict) => {
+                return Err(Failed::new(Failure::Role, "it allowed, and its role is `restrict`"));
+            }
+            (WitVerdict::Deny, Role::Grant) => return Err(Failed::new(Failure::Role, "it denied, and its role is `grant`")),
+        };
+        let fuel = bounds.fuel.saturating_sub(instance.fuel_left());
+        Ok(Answer {
+            verdict,
+            rule: cut(answer.rule, 64),
+            reason: cut(answer.reason, 512),
+            notes: answer.notes.into_iter().take(8).map(|note| cut(note, 256)).collect(),
+            fuel,
+        })
+    }
+}
+
+/// What happens once for a component and a config: everything that could be wrong is found here.
+fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<(Code, Info), LoadError> {
+    let instrumented = Instrumented::new(sandbox, &spec.component)?;
+    let info = describe(&instrumented.code)?;
+    check(&info.schema, &spec.config)?;
+    cases::run(&instrumented.code, &Asks::parse(&info.asks)?, &cases::embedded(&spec.component)?)?;
+    let snapshot = instrumented.initialise(config)?;
+    Ok((Code::compile(sandbox, &snapshot)?, info))
+}
+
+/// Runs the cases that a component carries, and these besides.
+pub(super) fn run_cases(
+    sandbox: &Sandbox,
+    component: &[u8],
+    more: Vec<cases::Case>,
+) -> Result<Vec<cases::Outcome>, LoadError> {
+    let code = Code::compile(sandbox, component)?;
+    let asks = Asks::parse(&describe(&code)?.asks)?;
+    let cases = cases::embedded(component)?.into_iter().chain(more);
+    Ok(cases.map(|case| cases::judge(&code, &asks, &case)).collect())
+}
+
+fn describe(code: &Code) -> Result<Info, LoadError> {
+    let mut instance = code.start(&Bounds::INIT).map_err(LoadError::Start)?;
+    let WitInfo { name, version, asks, config_schema, rules, .. } = instance.describe().map_err(LoadError::Describe)?;
+    let schema = serde_json::from_str(&config_schema).map_err(|error| LoadError::Schema(error.to_string()))?;
+    let rule = |it: super::bindings::WitRule| Rule { id: it.id, summary: it.summary, advice: it.advice, source: it.source };
+    let rules = rules.into_iter().map(rule).collect();
+    Ok(Info { name, version, asks, schema, rules, exports: code.interfaces() })
+}
+
+/// Checks a config against the plugin's schema: all faults, each with its place.
+fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
+    let schema = jsonschema::validator_for(schema).map_err(|error| LoadError::Schema(error.to_string()))?;
+    let fault = |error: jsonschema::ValidationError<'_>| (error.instance_path().to_string(), error.to_string());
+    let faults: Vec<_> = schema.iter_errors(config).map(fault).take(MAX_FAULTS).collect();
+    if faults.is_empty() { Ok(()) } else { Err(LoadError::Config(faults)) }
+}
+
+/// The same value with the keys of every object in order, so that its text is the same however it was written.
+pub(super) fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let sorted: std::collections::BTreeMap<_, _> =
+                members.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
+            Value::Object(sorted.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Text that goes to users and logs: bounded, and in one line.
+fn cut(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        let end = (0..=bytes).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    if text.chars().any(char::is_control) {
+        text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    }
+    text
+}
+
+/// What a plugin wants to be asked: a bit for each word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asks {
+    sources: u32,
+    traversals: u32,
+}
+
+impl Asks {
+    pub(super) fn parse(asks: &[String]) -> Result<Asks, LoadError> {
+        if asks.is_empty() {
+            return Ok(Asks { sources: u32::MAX, traversals: u32::MAX });
+        }
+        let mut parsed = Asks { sources: 0, traversals: 0 };
+        for ask in asks {
+            let word = || LoadError::Asks(ask.clone());
+            match ask.split_once(':') {
+                Some(("source", name)) => parsed.sources |= bit(name.parse::<Source>().map_err(|_| word())?, Source::ALL),
+                Some(("traversal", name)) => {
+                    parsed.traversals |= bit(name.parse::<Traversal>().map_err(|_| word())?, Traversal::ALL);
+                }
+                Some(_) | None => return Err(word()),
+            }
+        }
+        Ok(parsed)
+    }
+
+    pub(super) fn covers(self, source: Source, traversal: Traversal) -> bool {
+        self.sources & bit(source, Source::ALL) != 0 || self.traversals & bit(traversal, Traversal::ALL) != 0
+    }
+}
+
+fn bit<T: PartialEq>(word: T, all: &[T]) -> u32 {
+    all.iter().position(|it| *it == word).map_or(0, |at| 1 << at)
+}
+
+/// Four times the largest of ours; compiling more would take seconds.
+const MAX_COMPONENT: usize = 4 << 20;
+const MAX_FAULTS: usize = 32;
