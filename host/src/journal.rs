@@ -5,6 +5,7 @@
 //! It decides nothing: what a loss means for a verdict is the caller's to say, with [`Journal::is_strict`].
 
 mod feed;
+mod line;
 mod queue;
 mod store;
 mod writer;
@@ -14,6 +15,7 @@ pub use queue::Recorded;
 pub use store::{Artifact, Fault, KeepError, OpenError, ReadError, Reader};
 pub use writer::{Health, Writer};
 
+use line::Line;
 use prometheus_client::{
     metrics::{
         counter::Counter,
@@ -22,7 +24,7 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use queue::{Item, Load};
+use queue::Load;
 use std::{
     fmt,
     sync::Arc,
@@ -34,7 +36,7 @@ use tokio::{
     time,
 };
 use tokio_util::sync::CancellationToken;
-use wire::{Decision, Entry, Event};
+use wire::{Decision, Event};
 use writer::Shared;
 
 /// How a journal is kept.
@@ -53,7 +55,7 @@ pub struct Options {
 /// Records decisions. Clones are the same journal.
 #[derive(Clone)]
 pub struct Journal {
-    queue: mpsc::Sender<Item>,
+    queue: mpsc::Sender<Line>,
     shared: Arc<Shared>,
     reader: Reader,
     place: Place,
@@ -107,14 +109,14 @@ impl Journal {
         Ok((Journal { queue: sender, shared, reader, place, strict: options.strict }, writer))
     }
 
-    /// Puts a decision on record. It neither waits nor blocks.
+    /// Puts a decision on record. It neither waits nor blocks; it serialises, which takes about 2 µs.
     pub fn record(&self, decision: Decision) -> Recorded {
-        self.offer(Entry::Decision(Box::new(decision)))
+        self.offer(decision.at, || Line::decision(decision))
     }
 
     /// Puts on record what an operator should know of the gate itself.
     pub fn note(&self, event: Event) -> Recorded {
-        self.offer(Entry::Event(event))
+        self.offer(event.at, || Line::event(event))
     }
 
     /// Whether a decision that cannot be recorded must be refused.
@@ -168,8 +170,8 @@ impl Journal {
         }
     }
 
-    fn offer(&self, entry: Entry) -> Recorded {
-        let recorded = self.shared.load.offer(&self.queue, entry);
+    fn offer(&self, at: u64, make: impl FnOnce() -> Line) -> Recorded {
+        let recorded = self.shared.load.offer(&self.queue, at, make);
         match recorded {
             Recorded::Queued => self.shared.metrics.recorded.inc(),
             Recorded::Lost => self.shared.metrics.lost.inc(),

@@ -1,11 +1,12 @@
 //! The way into the journal: bounded in number and in bytes, never waiting, and counting what it could not take.
 
+use super::line::Line;
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 use tokio::sync::mpsc;
-use wire::{Decision, Entry, Gap, Target};
+use wire::Gap;
 
 /// What became of an entry. The caller decides what a loss means.
 #[must_use]
@@ -15,12 +16,6 @@ pub enum Recorded {
     Queued,
     /// There was no room. It is counted, and a gap will say so.
     Lost,
-}
-
-/// An entry on its way, with what it weighs in memory.
-pub(super) struct Item {
-    pub(super) entry: Entry,
-    pub(super) weight: usize,
 }
 
 /// What is on its way, and what did not make it.
@@ -33,17 +28,20 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Queues it, or counts its loss.
-    pub(super) fn offer(&self, queue: &mpsc::Sender<Item>, entry: Entry) -> Recorded {
-        let (at, weight) = (entry.at(), weigh(&entry));
-        let before = self.bytes.fetch_add(weight, Ordering::Relaxed);
-        self.entries.fetch_add(1, Ordering::Relaxed);
-        // INVARIANT: one entry is always taken, however heavy, for its door has bounded it.
-        let fits = before == 0 || before.saturating_add(weight) <= MOST_BYTES;
-        if fits && queue.try_send(Item { entry, weight }).is_ok() {
-            return Recorded::Queued;
+    /// Queues what this makes, or counts its loss. Where there is no room it is not even made.
+    pub(super) fn offer(&self, queue: &mpsc::Sender<Line>, at: u64, make: impl FnOnce() -> Line) -> Recorded {
+        if queue.capacity() > 0 {
+            let line = make();
+            let weight = line.weight();
+            let before = self.bytes.fetch_add(weight, Ordering::Relaxed);
+            self.entries.fetch_add(1, Ordering::Relaxed);
+            // INVARIANT: one entry is always taken, however heavy, for its door has bounded it.
+            let fits = before == 0 || before.saturating_add(weight) <= MOST_BYTES;
+            if fits && queue.try_send(line).is_ok() {
+                return Recorded::Queued;
+            }
+            self.settle(1, weight);
         }
-        self.settle(1, weight);
         self.lose(at);
         Recorded::Lost
     }
@@ -73,48 +71,8 @@ impl Load {
     }
 }
 
-/// About what an entry takes in memory and in the database. What a caller can make long is counted.
-fn weigh(entry: &Entry) -> usize {
-    match entry {
-        Entry::Decision(decision) => weigh_decision(decision),
-        Entry::Gap(_) => FIXED,
-        Entry::Event(event) => {
-            let attributes: usize = event.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
-            FIXED + event.message.len() + attributes
-        }
-    }
-}
-
-fn weigh_decision(decision: &Decision) -> usize {
-    let request = &decision.request;
-    let groups: usize = request.groups.iter().map(|group| EACH + group.len()).sum();
-    let extra: usize = request.extra.iter().map(|(key, values)| EACH + key.len() + texts(values)).sum();
-    let target = match &request.target {
-        Target::Resource(resource) => {
-            let selectors = resource.field_selector.iter().chain(&resource.label_selector);
-            let selectors: usize = selectors.map(|it| EACH + it.key.len() + texts(&it.values)).sum();
-            resource.name.len() + resource.namespace.len() + resource.resource.len() + selectors
-        }
-        Target::NonResource { path, .. } => path.len(),
-        Target::Malformed { fault } => fault.len(),
-    };
-    let facts: usize = decision.facts.iter().map(|(key, value)| EACH + key.len() + value.len()).sum();
-    let opinions: usize = decision.opinions.iter().map(|it| FIXED + it.reason.len() + texts(&it.notes)).sum();
-    FIXED + request.user.len() + groups + extra + target + facts + opinions
-}
-
-fn texts(texts: &[String]) -> usize {
-    texts.iter().map(|text| EACH + text.len()).sum()
-}
-
 /// What a long queue may take: the configured number of ordinary decisions fits, that of hostile ones does not.
 const MOST_BYTES: usize = 128 << 20;
-
-/// A text's or a list's own place.
-const EACH: usize = 24;
-
-/// An entry, or an opinion in it, without what grows.
-const FIXED: usize = 512;
 
 #[cfg(test)]
 mod tests;

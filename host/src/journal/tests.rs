@@ -4,7 +4,7 @@ use super::*;
 use std::{collections::BTreeMap, future::Future, path::Path as FilePath};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use wire::{Door, Gap, Path, Request, Resource, Row, Source, Target, Traversal, Verdict};
+use wire::{Door, Entry, Gap, Path, Request, Resource, Row, Source, Target, Traversal, Verdict};
 
 mod crash;
 mod disk;

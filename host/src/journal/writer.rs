@@ -2,7 +2,8 @@
 
 use super::{
     Metrics, Tuning,
-    queue::{Item, Load},
+    line::Line,
+    queue::Load,
     store::{Fault, Prepared, Store},
 };
 use std::{
@@ -15,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
-use wire::{Entry, Event};
+use wire::Event;
 
 /// Whether the journal can write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(super) struct Shared {
 /// Writes the journal while it runs. It ends after [`super::Journal::close`], or when the last handle is gone.
 #[must_use = "nothing is written unless it runs"]
 pub struct Writer {
-    pub(super) queue: mpsc::Receiver<Item>,
+    pub(super) queue: mpsc::Receiver<Line>,
     pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
     pub(super) retention: Duration,
@@ -103,7 +104,7 @@ impl Writer {
     }
 
     /// Gathers what has come, commits it, and lets retention follow.
-    async fn write(&mut self, first: Option<Item>) -> Result<(), Abandoned> {
+    async fn write(&mut self, first: Option<Line>) -> Result<(), Abandoned> {
         if first.is_some() && self.queue.len() < BATCH && !self.queue.is_closed() {
             // Rows that come together cost less. Senders do not wake anybody meanwhile.
             tokio::select! {
@@ -113,19 +114,16 @@ impl Writer {
         }
         let mut batch = Batch::default();
         let mut next = first;
-        while let Some(item) = next {
-            batch.add(&item, &self.shared);
-            if batch.entries.is_multiple_of(SLICE) {
-                tokio::task::yield_now().await;
-            }
+        while let Some(line) = next {
+            batch.add(line, &self.shared);
             next = if batch.is_full() { None } else { self.queue.try_recv().ok() };
         }
         // A gap is told once there is room again, so that a long overload is one gap and not one a batch.
         if self.queue.is_empty() || self.queue.capacity() > self.queue.max_capacity() / 8 {
             let gap = self.shared.load.take_losses();
-            gap.into_iter().for_each(|gap| batch.say(&Entry::Gap(gap)));
+            gap.into_iter().for_each(|gap| batch.say(Line::gap(gap)));
         }
-        self.notes.drain(..).for_each(|note| batch.say(&Entry::Event(note)));
+        self.notes.drain(..).for_each(|note| batch.say(Line::event(note)));
         self.commit(batch).await
     }
 
@@ -149,7 +147,11 @@ impl Writer {
                     self.shared.committed.send_modify(|last| *last = appended.last.max(*last));
                     break;
                 }
-                Err(fault) => self.degraded(&fault),
+                Err(fault) => {
+                    self.degraded(&fault);
+                    // Where rows have aged meanwhile, theirs is the room. If not even that can be written, that was said.
+                    let _ = self.store.expire(self.cutoff(), EXPIRE_ROWS).await;
+                }
             }
             self.shared.metrics.depth(&self.shared.load);
             tokio::select! {
@@ -164,15 +166,12 @@ impl Writer {
 
     /// Retention, in steps that are short enough for the rows that wait meanwhile. Also what is left to be said.
     async fn expire(&mut self) -> Result<(), Abandoned> {
-        let retention = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX);
-        let cutoff = (self.tuning.now)().saturating_sub(retention);
         loop {
-            match self.store.expire(cutoff, EXPIRE_ROWS).await {
-                Ok(deleted) if deleted >= u64::from(EXPIRE_ROWS) => (),
-                Ok(_) => break,
-                // The next commit meets the same fault, and tells it.
+            match self.store.expire(self.cutoff(), EXPIRE_ROWS).await {
+                Ok(0) => break,
+                Ok(_) => self.recovered(),
                 Err(fault) => {
-                    warn!(error = %fault, "retention has to wait");
+                    self.degraded(&fault);
                     break;
                 }
             }
@@ -185,6 +184,12 @@ impl Writer {
             }
         }
         if self.queue.is_empty() { self.write(None).await } else { Ok(()) }
+    }
+
+    /// What is older is no longer kept.
+    fn cutoff(&self) -> u64 {
+        let retention = u64::try_from(self.retention.as_millis()).unwrap_or(u64::MAX);
+        (self.tuning.now)().saturating_sub(retention)
     }
 
     fn degraded(&self, fault: &Fault) {
@@ -222,19 +227,20 @@ impl Writer {
 }
 
 impl Batch {
-    fn add(&mut self, item: &Item, shared: &Shared) {
+    fn add(&mut self, line: Line, shared: &Shared) {
         self.entries = self.entries.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(item.weight);
-        if let Err(error) = self.prepared.push(&item.entry) {
+        self.bytes = self.bytes.saturating_add(line.weight());
+        let at = line.at;
+        if let Err(error) = self.prepared.push(line) {
             error!(%error, "an entry cannot be written");
             shared.metrics.lost.inc();
-            shared.load.lose(item.entry.at());
+            shared.load.lose(at);
         }
     }
 
-    fn say(&mut self, entry: &Entry) {
-        if let Err(error) = self.prepared.push(entry) {
-            error!(%error, ?entry, "an entry cannot be written");
+    fn say(&mut self, line: Line) {
+        if let Err(error) = self.prepared.push(line) {
+            error!(%error, "an entry cannot be written");
         }
     }
 
@@ -249,9 +255,6 @@ const MOST_ENTRIES: u64 = 500;
 
 /// Heavy entries are committed in smaller batches, so that few copies of them are held.
 const BATCH_BYTES: usize = 4 << 20;
-
-/// Serialising this many takes 50 µs, which other tasks of the thread can wait.
-const SLICE: u64 = 32;
 
 /// How old a decision is at most before it is on disk, in quiet times.
 const LINGER: Duration = Duration::from_millis(20);
