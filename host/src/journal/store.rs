@@ -126,7 +126,7 @@ impl Store {
         blame(&self.place, source)
     }
 
-    /// Puts all that was committed into the main file, and closes it.
+    /// Closes it. What is committed is in the file or in the log beside it, from where the next opening takes it.
     pub(super) async fn close(self) -> Result<(), Fault> {
         match self.connection {
             Some(connection) => Ok(connection.close().await?),
