@@ -1,0 +1,82 @@
+//! An entry in the form in which it is written: as JSON, with the columns that queries ask for beside it.
+//!
+//! It is made where the entry is, by the task that records it. A decision is some thirty allocations: to hand it to
+//! another thread and free it there costs more than to serialise it here, and a line's weight is known.
+
+use serde::Serialize;
+use wire::{Decision, Event, Gap, Path, Source, Traversal, Verdict};
+
+/// An entry, ready to be written.
+pub(super) struct Line {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub(super) at: u64,
+    pub(super) columns: Columns,
+    /// [`wire::Entry`] as JSON.
+    pub(super) body: Vec<u8>,
+}
+
+/// What kind of entry it is, and what can be asked of it without reading the body.
+pub(super) enum Columns {
+    Decision(DecisionColumns),
+    Gap,
+    Event,
+}
+
+pub(super) struct DecisionColumns {
+    pub(super) id: String,
+    pub(super) path: Path,
+    pub(super) source: Source,
+    pub(super) traversal: Traversal,
+    pub(super) verdict: Verdict,
+    pub(super) rule: String,
+    pub(super) user: String,
+}
+
+impl Line {
+    pub(super) fn decision(decision: Decision) -> Line {
+        let body = json(&Said::Decision(&decision));
+        let Decision { id, at, request, source, traversal, path, verdict, rule, .. } = decision;
+        let user = request.user;
+        Line {
+            at,
+            columns: Columns::Decision(DecisionColumns { id, path, source, traversal, verdict, rule, user }),
+            body,
+        }
+    }
+
+    pub(super) fn gap(gap: Gap) -> Line {
+        Line { at: gap.to, columns: Columns::Gap, body: json(&Said::Gap(&gap)) }
+    }
+
+    pub(super) fn event(event: Event) -> Line {
+        let body = json(&Said::Event(&event));
+        Line { at: event.at, columns: Columns::Event, body }
+    }
+
+    /// About what it takes in memory and in the database.
+    pub(super) fn weight(&self) -> usize {
+        self.body.len().saturating_add(FIXED)
+    }
+}
+
+/// [`wire::Entry`] as it is written, without owning it.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Said<'a> {
+    Decision(&'a Decision),
+    Gap(&'a Gap),
+    Event(&'a Event),
+}
+
+fn json(entry: &Said<'_>) -> Vec<u8> {
+    let mut body = Vec::with_capacity(ORDINARY);
+    #[expect(clippy::expect_used, reason = "texts, numbers and lists have a JSON form, and a Vec takes it")]
+    serde_json::to_writer(&mut body, entry).expect("wire words serialise");
+    body
+}
+
+/// Most decisions fit without growing.
+const ORDINARY: usize = 2048;
+
+/// The columns and the places of all in memory.
+const FIXED: usize = 512;
