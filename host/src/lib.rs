@@ -10,5 +10,9 @@
 //! | 1 tools | `plugins` the sandboxes, `journal` what was decided, `inventory` what the cluster holds, `serve` sockets |
 //! | 0 facts | `paths` the classification, `decision` the combining, `config`, [`id`] |
 
+pub mod admin;
 pub mod authz;
+pub mod decision;
+pub mod health;
 pub mod id;
+pub mod serve;
