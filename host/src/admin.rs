@@ -85,8 +85,7 @@ fn health(name: &str, checks: &[Check], query: &str) -> Response<Full<Bytes>> {
         page.push_str(&line);
         page.push('\n');
     }
-    let (status, end) =
-        if failed { (StatusCode::INTERNAL_SERVER_ERROR, "failed") } else { (StatusCode::OK, "passed") };
+    let (status, end) = if failed { (StatusCode::INTERNAL_SERVER_ERROR, "failed") } else { (StatusCode::OK, "passed") };
     if !failed && !given("verbose") {
         return respond(status, TEXT, "ok".into());
     }

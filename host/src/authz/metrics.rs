@@ -124,5 +124,4 @@ impl Drop for Running<'_> {
 }
 
 /// 10 µs to 100 ms: a decision takes about 30 µs, a plugin's deadline is 20 ms.
-const BUCKETS: [f64; 13] =
-    [10e-6, 20e-6, 30e-6, 50e-6, 75e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 20e-3, 100e-3];
+const BUCKETS: [f64; 13] = [10e-6, 20e-6, 30e-6, 50e-6, 75e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 20e-3, 100e-3];

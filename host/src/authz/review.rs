@@ -7,7 +7,7 @@
 
 mod raw;
 
-use raw::{Head, RawReview, RawSpec};
+use raw::{Head, Object, RawReview, RawSpec};
 
 use std::str;
 use wire::{Request, Target, Verdict};
@@ -74,9 +74,9 @@ pub fn parse(body: &[u8]) -> Result<Review, ReviewFault> {
         return oversized(body);
     }
     let text = str::from_utf8(body).map_err(|error| ReviewFault::Text { byte: error.valid_up_to() })?;
-    let raw: RawReview = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let Object::<RawReview>(raw) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let version = version(&raw.kind, &raw.api_version)?;
-    Ok(Review { version, request: request(version, raw.spec.unwrap_or_default(), body.contains(&b'\\')) })
+    Ok(Review { version, request: request(version, raw.spec.unwrap_or_default().0, body.contains(&b'\\')) })
 }
 
 /// Answers for a review of which only the beginning was kept, because it is larger than [`BODY`].
@@ -158,7 +158,9 @@ fn version(kind: &str, api_version: &str) -> Result<Version, ReviewFault> {
 fn request(version: Version, mut spec: RawSpec, escapes: bool) -> Request {
     let (groups, misplaced, fault) = match version {
         Version::V1 => (spec.groups.take(), spec.group.take(), "`spec.group` is of v1beta1, v1 says `spec.groups`"),
-        Version::V1beta1 => (spec.group.take(), spec.groups.take(), "`spec.groups` is of v1, v1beta1 says `spec.group`"),
+        Version::V1beta1 => {
+            (spec.group.take(), spec.groups.take(), "`spec.groups` is of v1, v1beta1 says `spec.group`")
+        }
     };
     let groups = groups.unwrap_or_default();
     let fault = if misplaced.is_some() {
@@ -181,10 +183,10 @@ fn request(version: Version, mut spec: RawSpec, escapes: bool) -> Request {
     request
 }
 
-fn target(resource: Option<raw::RawResource>, other: Option<raw::RawNonResource>) -> Target {
+fn target(resource: Option<Object<raw::RawResource>>, other: Option<Object<raw::RawNonResource>>) -> Target {
     match (resource, other) {
-        (Some(resource), None) => Target::Resource(Box::new(resource.into())),
-        (None, Some(other)) => Target::NonResource { path: other.path, verb: other.verb },
+        (Some(Object(resource)), None) => Target::Resource(Box::new(resource.into())),
+        (None, Some(Object(other))) => Target::NonResource { path: other.path, verb: other.verb },
         (Some(_), Some(_)) => Target::Malformed { fault: "both resource and non-resource attributes".into() },
         (None, None) => Target::Malformed { fault: "no attributes".into() },
     }

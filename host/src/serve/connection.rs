@@ -110,8 +110,7 @@ where
         return shared.metrics.refuse(Cause::Name);
     };
     let h2 = session.alpn_protocol() == Some(b"h2");
-    let (http, activity) =
-        if h2 { (&shared.http2, Activity::of_h2()) } else { (&shared.http1, Activity::of_http1()) };
+    let (http, activity) = if h2 { (&shared.http2, Activity::of_h2()) } else { (&shared.http1, Activity::of_http1()) };
     let agreed = Agreed { activity, peer, retired: current.retired.child_token() };
     speak(shared, http, stream, agreed, stop).await;
 }

@@ -1,9 +1,10 @@
 //! The JSON as Kubernetes writes it. Unknown keys are ignored, `null` is absent, a known key twice is a fault, lists are
 //! cut at their bounds and say so.
 
-
-use serde::{Deserialize};
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
 use std::{borrow::Cow, fmt, marker::PhantomData};
 use wire::{Operator, Requirement, Resource};
 
@@ -14,7 +15,7 @@ pub(super) struct RawReview {
     pub(super) kind: String,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) api_version: String,
-    pub(super) spec: Option<RawSpec>,
+    pub(super) spec: Option<Object<RawSpec>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -28,8 +29,8 @@ pub(super) struct RawSpec {
     pub(super) group: Option<Bounded<String, GROUPS>>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) extra: Extra,
-    pub(super) resource_attributes: Option<RawResource>,
-    pub(super) non_resource_attributes: Option<RawNonResource>,
+    pub(super) resource_attributes: Option<Object<RawResource>>,
+    pub(super) non_resource_attributes: Option<Object<RawNonResource>>,
 }
 
 impl RawSpec {
@@ -41,12 +42,12 @@ impl RawSpec {
         if self.extra.pairs.iter().any(|(_, values)| values.over) {
             return Some(format!("more than {VALUES} values of an extra key"));
         }
-        let at = self.resource_attributes.as_ref()?;
-        let selectors = [&at.field_selector.requirements, &at.label_selector.requirements];
+        let Object(at) = self.resource_attributes.as_ref()?;
+        let selectors = [&at.field_selector.0.requirements, &at.label_selector.0.requirements];
         if selectors.iter().any(|it| it.over) {
             return Some(format!("more than {REQUIREMENTS} requirements in a selector"));
         }
-        (selectors.iter().any(|it| it.items.iter().any(|requirement| requirement.values.over)))
+        (selectors.iter().any(|it| it.items.iter().any(|Object(requirement)| requirement.values.over)))
             .then(|| format!("more than {VALUES} values in a requirement of a selector"))
     }
 }
@@ -69,9 +70,9 @@ pub(super) struct RawResource {
     #[serde(default, deserialize_with = "nullable")]
     name: String,
     #[serde(default, deserialize_with = "nullable")]
-    field_selector: RawSelector,
+    field_selector: Object<RawSelector>,
     #[serde(default, deserialize_with = "nullable")]
-    label_selector: RawSelector,
+    label_selector: Object<RawSelector>,
 }
 
 impl From<RawResource> for Resource {
@@ -84,8 +85,8 @@ impl From<RawResource> for Resource {
             resource: raw.resource,
             subresource: raw.subresource,
             name: raw.name,
-            field_selector: raw.field_selector.known(),
-            label_selector: raw.label_selector.known(),
+            field_selector: raw.field_selector.0.known(),
+            label_selector: raw.label_selector.0.known(),
         }
     }
 }
@@ -102,13 +103,13 @@ pub(super) struct RawNonResource {
 #[derive(Default, Deserialize)]
 struct RawSelector {
     #[serde(default, deserialize_with = "nullable")]
-    requirements: Bounded<RawRequirement, REQUIREMENTS>,
+    requirements: Bounded<Object<RawRequirement>, REQUIREMENTS>,
 }
 
 impl RawSelector {
     /// Requirements are anded, so leaving out one with an operator of the future asks for more, never for less.
     fn known(self) -> Vec<Requirement> {
-        self.requirements.items.into_iter().filter_map(RawRequirement::known).collect()
+        self.requirements.items.into_iter().filter_map(|Object(it)| it.known()).collect()
     }
 }
 
@@ -132,6 +133,30 @@ impl RawRequirement {
             _ => return None,
         };
         Some(Requirement { key: self.key, operator, values: self.values.items })
+    }
+}
+
+/// A JSON object and nothing else: serde would take a list of the fields in their order for one, too.
+#[derive(Default)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Keys(PhantomData))
+    }
+}
+
+struct Keys<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Keys<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
     }
 }
 

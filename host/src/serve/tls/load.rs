@@ -34,7 +34,9 @@ pub enum TlsFault {
     NoCertificate { path: PathBuf },
     #[error("`{path}` holds no CA certificate: put the CA that signs client certificates there in PEM")]
     NoCa { path: PathBuf },
-    #[error("`{path}` holds a private key where certificates belong: take it out, and replace it if others could read it")]
+    #[error(
+        "`{path}` holds a private key where certificates belong: take it out, and replace it if others could read it"
+    )]
     KeyAmongCertificates { path: PathBuf },
     #[error("`{path}` holds no private key: put the certificate's key there in PEM, unencrypted")]
     NoKey { path: PathBuf },
