@@ -98,9 +98,16 @@ impl World {
         let handler = move |request: Request<Incoming>, peer: Arc<str>| {
             let (opens, begun) = (Arc::clone(&opens), Arc::clone(&begun));
             async move {
-                if request.uri().path() == "/wait" {
-                    begun.notify_one();
-                    opens.notified().await;
+                match request.uri().path() {
+                    "/wait" => {
+                        begun.notify_one();
+                        opens.notified().await;
+                    }
+                    "/length" => {
+                        let body = request.into_body().collect().await.expect("a body").to_bytes();
+                        return Response::new(Full::new(body.len().to_string().into()));
+                    }
+                    _ => {}
                 }
                 Response::new(Full::new(Bytes::from(peer.to_string())))
             }
@@ -182,12 +189,12 @@ impl World {
 
     /// How the door ended after its stop.
     async fn ended(&mut self) -> Result<(), Cut> {
-        self.run.join_next().await.expect("a door").expect("no panic")
+        soon(self.run.join_next()).await.expect("a door").expect("no panic")
     }
 
     /// Waits until the server has said goodbye on all connections.
     async fn left(&mut self) {
-        while let Some(end) = self.lives.join_next().await {
+        while let Some(end) = soon(self.lives.join_next()).await {
             end.expect("no panic").expect("good order");
         }
     }
@@ -213,8 +220,12 @@ impl Client {
     }
 
     async fn ask(&mut self, path: &str) -> hyper::Result<(Version, String)> {
+        self.post(path, Bytes::new()).await
+    }
+
+    async fn post(&mut self, path: &str, body: Bytes) -> hyper::Result<(Version, String)> {
         let uri = format!("https://localhost{path}");
-        let request = Request::post(uri).header("host", "localhost").body(Full::default()).expect("a request");
+        let request = Request::post(uri).header("host", "localhost").body(Full::new(body)).expect("a request");
         let response = match self {
             Client::One(client) => {
                 client.ready().await?;
@@ -254,8 +265,13 @@ fn quick() -> Options {
 async fn rest(mut stream: impl AsyncRead + Unpin) -> String {
     let mut bytes = Vec::new();
     // An end without goodbye is an error of TLS, and an end all the same.
-    let _ = stream.read_to_end(&mut bytes).await;
+    let _ = soon(stream.read_to_end(&mut bytes)).await;
     String::from_utf8(bytes).expect("text")
+}
+
+/// A promise that is not kept should fail, not wait.
+async fn soon<F: Future>(future: F) -> F::Output {
+    time::timeout(Duration::from_secs(20), future).await.expect("in time")
 }
 
 async fn say(stream: &mut (impl AsyncWrite + Unpin), text: &str) {

@@ -126,3 +126,13 @@ async fn plain_http_is_served_on_loopback() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n<>"), "{answer}");
     assert_eq!(tasks.join_next().await.expect("a task").expect("no panic"), Ok(()));
 }
+
+#[tokio::test]
+async fn a_body_larger_than_every_window_arrives() {
+    let mut world = World::new(Options::default()).await;
+    for alpn in ["http/1.1", "h2"] {
+        let mut client = world.connect(world.apiserver(alpn)).await;
+        let body = vec![b' '; 10_000_000];
+        assert_eq!(soon(client.post("/length", body.into())).await.expect("an answer").1, "10000000", "{alpn}");
+    }
+}

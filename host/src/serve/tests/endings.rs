@@ -39,9 +39,12 @@ async fn a_head_that_trickles_in_is_not_waited_for() {
     say(&mut stream, "POST / HTTP/1.1\r\nx-long: ").await;
     let mut tick = time::interval(MOMENT / 10);
     // Byte after byte, until the other side has enough.
-    while stream.write_all(b"x").await.and(stream.flush().await).is_ok() {
-        tick.tick().await;
-    }
+    let trickle = async {
+        while stream.write_all(b"x").await.and(stream.flush().await).is_ok() {
+            tick.tick().await;
+        }
+    };
+    soon(trickle).await;
     assert_eq!(world.refused(), ["slow-head"]);
 }
 

@@ -47,7 +47,9 @@ async fn a_secret_swapped_by_its_link_is_noticed() {
     let spare = mount.path().join("..spare");
     std::os::unix::fs::symlink("..new", &spare).expect("a link");
     fs::rename(&spare, &link).expect("renamed");
-    while World::shown(&world.tls(world.apiserver("h2")).await.expect("a handshake")) != der(&new) {}
+    let noticed =
+        async { while World::shown(&world.tls(world.apiserver("h2")).await.expect("a handshake")) != der(&new) {} };
+    soon(noticed).await;
     stop.cancel();
     tasks.join_next().await.expect("a task").expect("no panic");
 }
