@@ -4,12 +4,24 @@
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 4 edge | `cli` the verbs, `app` bind and run |
-//! | 3 doors | [`authz`] the authorization webhook, `admin` health and metrics |
-//! | 2 judge | `judge` classify, gather facts, ask plugins, combine, journal |
-//! | 1 tools | `plugins` the sandboxes, [`journal`] what was decided, `inventory` what the cluster holds, `serve` sockets |
-//! | 0 facts | `paths` the classification, `decision` the combining, `config`, [`id`] |
+//! | 4 edge | [`cli`] the verbs, [`app`] bind and run |
+//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics |
+//! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
+//! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets |
+//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`] |
 
+pub mod admin;
+pub mod app;
 pub mod authz;
+pub mod cli;
+pub mod config;
+pub mod decision;
+pub mod health;
 pub mod id;
+pub mod inventory;
 pub mod journal;
+pub mod judge;
+pub mod paths;
+pub mod plugins;
+pub mod review;
+pub mod serve;
