@@ -7,9 +7,11 @@
 //! | 4 edge | `cli` the verbs, `app` bind and run |
 //! | 3 doors | [`authz`] the authorization webhook, `admin` health and metrics |
 //! | 2 judge | `judge` classify, gather facts, ask plugins, combine, journal |
-//! | 1 tools | `plugins` the sandboxes, `journal` what was decided, `inventory` what the cluster holds, `serve` sockets |
-//! | 0 facts | [`paths`] the classification, `decision` the combining, `config`, [`id`] |
+//! | 1 tools | `plugins` the sandboxes, `journal` what was decided, [`inventory`] what the cluster holds, `serve` sockets |
+//! | 0 facts | [`paths`] the classification, `decision` the combining, [`config`], [`id`] |
 
 pub mod authz;
+pub mod config;
 pub mod id;
+pub mod inventory;
 pub mod paths;
