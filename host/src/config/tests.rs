@@ -33,7 +33,7 @@ fn the_documented_configuration_is_understood() {
         admin: Some(Admin { listen: "127.0.0.1:9090".parse().unwrap() }),
         journal: Some(JournalConfig {
             url: "sqlite:///var/lib/pathgate/journal.db".into(),
-            retention: 7 * DAY,
+            retention: 7 * Duration::from_secs(86_400),
             queue: 65536,
             strict: false,
         }),
@@ -195,7 +195,7 @@ fn durations_are_those_of_go_and_days() {
         ("99999999999999999999d", None),
         ("9999999999999d", None),
     ];
-    assert_eq!(table.map(|(text, _)| (text, raw::duration(text))), table);
+    assert_eq!(table.map(|(text, _)| (text, units::duration(text))), table);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn sizes_are_those_of_kubernetes() {
         ("8mib", None),
         ("99999999999Gi", None),
     ];
-    assert_eq!(table.map(|(text, _)| (text, raw::quantity(text))), table);
+    assert_eq!(table.map(|(text, _)| (text, units::quantity(text))), table);
 }
 
 #[test]
