@@ -1,0 +1,208 @@
+//! The configuration of a gate: what is open, who may connect, which plugins decide.
+//!
+//! Parsed once, here; what comes out is checked. It reads no file and no clock. It refuses what it does not know or cannot
+//! do yet, and names every fault at once, each with its key, line and column.
+
+mod raw;
+mod sections;
+mod units;
+
+use raw::Faults;
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+/// A whole configuration. A section that is absent is a door closed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where the inventory comes from; without it there is none.
+    pub cluster: Option<Cluster>,
+    pub webhook: Option<Webhook>,
+    pub egress: Option<Egress>,
+    pub admission: Option<Admission>,
+    pub approver: Option<Approver>,
+    pub dashboard: Option<Dashboard>,
+    pub admin: Option<Admin>,
+    pub journal: Option<JournalConfig>,
+    /// Without it, the built-in plugins with their defaults.
+    pub plugins: Option<Vec<PluginConfig>>,
+}
+
+/// How to reach the cluster that the inventory shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cluster {
+    Kubeconfig(PathBuf),
+    InCluster,
+}
+
+/// The authorization webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    pub listen: SocketAddr,
+    pub tls: Tls,
+}
+
+/// The egress proxy of kube-apiserver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Egress {
+    pub listen: EgressListen,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EgressListen {
+    Unix(PathBuf),
+    Tcp(SocketAddr, Tls),
+}
+
+/// The admission webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    pub listen: SocketAddr,
+    pub tls: Tls,
+}
+
+/// The approver of certificate signing requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    pub signers: Vec<String>,
+}
+
+/// The dashboard and its API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dashboard {
+    pub listen: SocketAddr,
+}
+
+/// Health and metrics, on loopback only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    pub listen: SocketAddr,
+}
+
+/// A listener's certificate, and the clients it lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Who issues the clients' certificates.
+    pub client_ca: PathBuf,
+    /// The names of clients that may connect; never empty.
+    pub client_names: Vec<String>,
+}
+
+/// Where decisions are kept, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalConfig {
+    pub url: String,
+    pub retention: Duration,
+    /// Decisions that may wait to be written.
+    pub queue: usize,
+    /// Deny when the queue is full, in place of deciding unrecorded.
+    pub strict: bool,
+}
+
+/// One plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluginConfig {
+    pub name: String,
+    pub module: Module,
+    pub sha256: Option<[u8; 32]>,
+    pub role: Role,
+    /// Asked and recorded, never counted.
+    pub shadow: bool,
+    pub failure: OnFailure,
+    pub limits: Limits,
+    /// Always an object; the plugin's own schema checks it.
+    pub config: serde_json::Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Module {
+    Builtin,
+    File(PathBuf),
+}
+
+/// What a plugin may answer besides no opinion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Deny.
+    Restrict,
+    /// Allow.
+    Grant,
+}
+
+/// What it means that a plugin gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    Deny,
+    NoOpinion,
+}
+
+/// What one call of a plugin may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub deadline: Duration,
+    /// In bytes.
+    pub memory: u64,
+    pub fuel: u64,
+}
+
+/// What is wrong in a configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file, as the operator named it.
+    pub origin: String,
+    /// The key path, as `plugins[2].limits.deadline`; empty for the file as a whole.
+    pub key: String,
+    /// From 1; 0 if it is about the file as a whole.
+    pub line: u64,
+    pub column: u64,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl Config {
+    /// Reads a configuration; or every fault in it, in the order of the file.
+    pub fn parse(text: &str, origin: &str) -> Result<Config, Vec<Fault>> {
+        let document = raw::read(text, origin).map_err(|fault| vec![fault])?;
+        let mut faults = Faults::new(origin);
+        let config = document
+            .root()
+            .section(sections::SECTIONS, &mut faults)
+            .and_then(|root| sections::gate(&root, &mut faults));
+        let faults = faults.into_sorted();
+        match config {
+            Some(config) if faults.is_empty() => Ok(config),
+            Some(_) | None => Err(faults),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { deadline: Duration::from_millis(20), memory: 8 << 20, fuel: 2_000_000 }
+    }
+}
+
+impl Fault {
+    fn new(origin: &str, key: String, line: u64, column: u64, message: String) -> Fault {
+        Fault { origin: origin.to_owned(), key, line, column, message }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.origin)?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
+        }
+        f.write_str(":")?;
+        if !self.key.is_empty() {
+            write!(f, " {}:", self.key)?;
+        }
+        write!(f, " {}", self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,359 @@
+//! From values with places to a checked configuration, section by section. No fault hides another: every key of a section
+//! is read before one is missed.
+
+use super::{
+    Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, JournalConfig, Limits, Module,
+    OnFailure, PluginConfig, Role, Tls, Webhook,
+    raw::{Faults, Field, Section},
+};
+use std::{
+    collections::HashSet,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
+    if let Some(version) = root.required("apiVersion", API_VERSION, faults) {
+        version.word(&[(API_VERSION, ())], faults);
+    }
+    if let Some(kind) = root.required("kind", "Gate", faults) {
+        kind.word(&[("Gate", ())], faults);
+    }
+    for section in UNAVAILABLE {
+        if let Some(field) = root.optional(section) {
+            field.fault(faults, "is not available in this version; remove it");
+        }
+    }
+    let cluster = section(root, "cluster", cluster, faults);
+    let webhook = section(root, "webhook", webhook, faults);
+    let egress = section(root, "egress", egress, faults);
+    let admission = section(root, "admission", admission, faults);
+    let approver = section(root, "approver", approver, faults);
+    let dashboard = section(root, "dashboard", dashboard, faults);
+    let admin = section(root, "admin", admin, faults);
+    let journal = section(root, "journal", journal, faults);
+    let plugins = section(root, "plugins", plugins, faults);
+    Some(Config {
+        cluster: cluster?,
+        webhook: webhook?,
+        egress: egress?,
+        admission: admission?,
+        approver: approver?,
+        dashboard: dashboard?,
+        admin: admin?,
+        journal: journal?,
+        plugins: plugins?,
+    })
+}
+
+/// Nothing if the section has a fault, nothing inside if it is absent.
+fn section<T>(
+    root: &Section,
+    name: &str,
+    read: fn(&Field, &mut Faults) -> Option<T>,
+    faults: &mut Faults,
+) -> Option<Option<T>> {
+    match root.optional(name) {
+        Some(field) => read(&field, faults).map(Some),
+        None => Some(None),
+    }
+}
+
+fn cluster(field: &Field, faults: &mut Faults) -> Option<Cluster> {
+    let at = field.section(&["kubeconfig", "inCluster"], faults)?;
+    let kubeconfig = at.optional("kubeconfig").map(|it| it.text(faults));
+    let in_cluster = at.optional("inCluster").map(|it| it.boolean(faults));
+    match (kubeconfig, in_cluster) {
+        (Some(path), None | Some(Some(false))) => Some(Cluster::Kubeconfig(path?.into())),
+        (None, Some(Some(true))) => Some(Cluster::InCluster),
+        (_, Some(None)) => None,
+        (Some(_), Some(Some(true))) | (None, None | Some(Some(false))) => {
+            field.fault(faults, "must have either `kubeconfig: FILE` or `inCluster: true`");
+            None
+        }
+    }
+}
+
+fn webhook(field: &Field, faults: &mut Faults) -> Option<Webhook> {
+    let at = field.section(&["listen", "tls"], faults)?;
+    let listen = listen(&at, 9443, faults);
+    let tls = at.required("tls", TLS_EXAMPLE, faults).and_then(|it| tls(&it, faults));
+    Some(Webhook { listen: listen?, tls: tls? })
+}
+
+fn egress(field: &Field, faults: &mut Faults) -> Option<Egress> {
+    let at = field.section(&["listen", "tls"], faults)?;
+    let certificates = at.optional("tls").map(|it| tls(&it, faults));
+    let Some(listen) = at.optional("listen") else {
+        return Some(Egress { listen: EgressListen::Unix("/run/pathgate/egress.sock".into()) });
+    };
+    let text = listen.text(faults)?;
+    if let Some(path) = text.strip_prefix("unix://") {
+        if !path.starts_with('/') {
+            listen.fault(faults, "must be an absolute path, as `unix:///run/pathgate/egress.sock`");
+            return None;
+        }
+        return Some(Egress { listen: EgressListen::Unix(path.into()) });
+    }
+    let address = address(&listen, faults);
+    if certificates.is_none() {
+        at.required("tls", TLS_EXAMPLE, faults);
+    }
+    Some(Egress { listen: EgressListen::Tcp(address?, certificates??) })
+}
+
+fn admission(field: &Field, faults: &mut Faults) -> Option<Admission> {
+    let at = field.section(&["listen", "tls"], faults)?;
+    let listen = listen(&at, 8443, faults);
+    let tls = at.required("tls", TLS_EXAMPLE, faults).and_then(|it| tls(&it, faults));
+    Some(Admission { listen: listen?, tls: tls? })
+}
+
+fn approver(field: &Field, faults: &mut Faults) -> Option<Approver> {
+    let at = field.section(&["signers"], faults)?;
+    let signers = match at.optional("signers") {
+        Some(signers) => words(&signers, faults)?,
+        None => SIGNERS.iter().map(|signer| (*signer).to_owned()).collect(),
+    };
+    Some(Approver { signers })
+}
+
+fn dashboard(field: &Field, faults: &mut Faults) -> Option<Dashboard> {
+    let at = field.section(&["listen"], faults)?;
+    loopback(&at, 7070, faults).map(|listen| Dashboard { listen })
+}
+
+fn admin(field: &Field, faults: &mut Faults) -> Option<Admin> {
+    let at = field.section(&["listen"], faults)?;
+    loopback(&at, 9090, faults).map(|listen| Admin { listen })
+}
+
+fn journal(field: &Field, faults: &mut Faults) -> Option<JournalConfig> {
+    let at = field.section(&["url", "retention", "queue", "strict"], faults)?;
+    let url = at.optional("url").map_or(Some(JOURNAL_URL), |it| journal_url(&it, faults));
+    let retention = at.optional("retention").map_or(Some(7 * DAY), |it| {
+        // A minute is for tests; ten years is longer than any cluster.
+        it.duration(("1m", Duration::from_secs(60)), ("3650d", 3650 * DAY), faults)
+    });
+    // A million decisions that wait are a gigabyte.
+    let queue = at.optional("queue").map_or(Some(65_536), |it| it.whole(1, 1_048_576, faults));
+    let strict = at.optional("strict").map_or(Some(false), |it| it.boolean(faults));
+    Some(JournalConfig {
+        url: url?.to_owned(),
+        retention: retention?,
+        queue: usize::try_from(queue?).ok()?,
+        strict: strict?,
+    })
+}
+
+fn journal_url<'a>(field: &Field<'a>, faults: &mut Faults) -> Option<&'a str> {
+    let url = field.text(faults)?;
+    let scheme = url.split(':').next().unwrap_or_default();
+    let message = match scheme {
+        "sqlite" if url.strip_prefix("sqlite://").is_some_and(|path| !path.is_empty()) => return Some(url),
+        "postgres" | "postgresql" => "PostgreSQL is not available in this version; write `sqlite:///PATH`",
+        _ => "must be `sqlite:///PATH`",
+    };
+    field.fault(faults, message);
+    None
+}
+
+fn plugins(field: &Field, faults: &mut Faults) -> Option<Vec<PluginConfig>> {
+    // More would not be asked within one request's time.
+    let fields = field.list(64, faults)?;
+    let mut seen = HashSet::new();
+    let mut all = Some(Vec::new());
+    for field in &fields {
+        let plugin = plugin(field, &mut seen, faults);
+        all = all.zip(plugin).map(|(mut all, plugin)| {
+            all.push(plugin);
+            all
+        });
+    }
+    all
+}
+
+fn plugin<'a>(field: &Field<'a>, seen: &mut HashSet<&'a str>, faults: &mut Faults) -> Option<PluginConfig> {
+    let at = field.section(&["name", "module", "sha256", "role", "shadow", "failure", "limits", "config"], faults)?;
+    let name = at.required("name", "house_rules", faults).and_then(|it| plugin_name(&it, seen, faults));
+    let sha256 = at.optional("sha256").map(|it| digest(&it, faults));
+    let module = match at.optional("module") {
+        None => Some(Module::Builtin),
+        Some(it) => {
+            it.text(faults).map(|text| if text == "builtin" { Module::Builtin } else { Module::File(text.into()) })
+        }
+    };
+    if let (Some(Module::File(_)), None) = (&module, &sha256) {
+        at.required("sha256", "what `sha256sum FILE` prints", faults);
+    }
+    if let (Some(Module::Builtin), Some(name)) = (&module, name)
+        && name.parse::<wire::Path>().is_err()
+    {
+        let known = wire::Path::ALL.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+        field.fault(faults, format!("`{name}` is no built-in plugin; write `module: FILE`, or one of {known}"));
+    }
+    let role = at
+        .optional("role")
+        .map_or(Some(Role::Restrict), |it| it.word(&[("restrict", Role::Restrict), ("grant", Role::Grant)], faults));
+    let shadow = at.optional("shadow").map_or(Some(false), |it| it.boolean(faults));
+    let failure = failure(&at, role, faults);
+    let limits = at.optional("limits").map_or(Some(Limits::default()), |it| limits(&it, faults));
+    let config = at.optional("config").map_or(Some(serde_json::json!({})), |it| it.object(faults));
+    Some(PluginConfig {
+        name: name?.to_owned(),
+        module: module?,
+        sha256: match sha256 {
+            Some(digest) => Some(digest?),
+            None => None,
+        },
+        role: role?,
+        shadow: shadow?,
+        failure: failure?,
+        limits: limits?,
+        config: config?,
+    })
+}
+
+fn plugin_name<'a>(field: &Field<'a>, seen: &mut HashSet<&'a str>, faults: &mut Faults) -> Option<&'a str> {
+    let name = field.text(faults)?;
+    let snake = name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if !snake {
+        field.fault(faults, "must be snake_case: a small letter, then small letters, digits and `_`, at most 64");
+        return None;
+    }
+    if !seen.insert(name) {
+        field.fault(faults, format!("`{name}` is the name of an earlier plugin; give each its own"));
+        return None;
+    }
+    Some(name)
+}
+
+/// A plugin that may only allow has nothing to deny with.
+fn failure(at: &Section, role: Option<Role>, faults: &mut Faults) -> Option<OnFailure> {
+    let words = [("deny", OnFailure::Deny), ("no-opinion", OnFailure::NoOpinion)];
+    let Some(field) = at.optional("failure") else {
+        return Some(if role == Some(Role::Grant) { OnFailure::NoOpinion } else { OnFailure::Deny });
+    };
+    let failure = field.word(&words, faults)?;
+    if (role, failure) == (Some(Role::Grant), OnFailure::Deny) {
+        field.fault(faults, "must be `no-opinion` for a plugin with the role `grant`");
+        return None;
+    }
+    Some(failure)
+}
+
+fn limits(field: &Field, faults: &mut Faults) -> Option<Limits> {
+    let at = field.section(&["deadline", "memory", "fuel"], faults)?;
+    let default = Limits::default();
+    let deadline = at.optional("deadline").map_or(Some(default.deadline), |it| {
+        // The tick is a millisecond; a fifth of a second is what a user notices.
+        it.duration(("1ms", Duration::from_millis(1)), ("200ms", Duration::from_millis(200)), faults)
+    });
+    let memory = at.optional("memory").map_or(Some(default.memory), |it| {
+        // From one page of WebAssembly to what the pool reserves for a slot.
+        it.quantity(("64KiB", 64 << 10), ("16MiB", 16 << 20), faults)
+    });
+    let fuel = at.optional("fuel").map_or(Some(default.fuel), |it| it.whole(10_000, 100_000_000, faults));
+    Some(Limits { deadline: deadline?, memory: memory?, fuel: fuel? })
+}
+
+fn digest(field: &Field, faults: &mut Faults) -> Option<[u8; 32]> {
+    let digest = field.text(faults)?;
+    let bytes = unhex(digest);
+    if bytes.is_none() {
+        field.fault(faults, "must be 64 hex digits, as `sha256sum FILE` prints them");
+    }
+    bytes
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let digit = |it: u8| char::from(it).to_digit(16).and_then(|it| u8::try_from(it).ok());
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+fn tls(field: &Field, faults: &mut Faults) -> Option<Tls> {
+    let at = field.section(&["certificate", "key", "clientCA", "clientNames"], faults)?;
+    let mut file = |name, example| at.required(name, example, faults).and_then(|it| it.text(faults)).map(PathBuf::from);
+    let certificate = file("certificate", "/etc/pathgate/tls.crt");
+    let key = file("key", "/etc/pathgate/tls.key");
+    let client_ca = file("clientCA", "/etc/pathgate/client-ca.crt");
+    let client_names = match at.optional("clientNames") {
+        Some(names) => words(&names, faults),
+        None => Some(vec!["kube-apiserver".to_owned()]),
+    };
+    Some(Tls { certificate: certificate?, key: key?, client_ca: client_ca?, client_names: client_names? })
+}
+
+/// A list of texts with at least one.
+fn words(field: &Field, faults: &mut Faults) -> Option<Vec<String>> {
+    let fields = field.list(64, faults)?;
+    if fields.is_empty() {
+        field.fault(faults, "is empty; name at least one, or remove the key for the default");
+        return None;
+    }
+    let words: Vec<_> = fields.iter().map(|it| it.text(faults)).collect();
+    words.into_iter().map(|word| word.map(str::to_owned)).collect()
+}
+
+fn listen(at: &Section, port: u16, faults: &mut Faults) -> Option<SocketAddr> {
+    match at.optional("listen") {
+        Some(field) => address(&field, faults),
+        None => Some((Ipv4Addr::LOCALHOST, port).into()),
+    }
+}
+
+/// Without TLS and authentication, nothing answers on any other address.
+fn loopback(at: &Section, port: u16, faults: &mut Faults) -> Option<SocketAddr> {
+    let address = listen(at, port, faults)?;
+    if let (false, Some(field)) = (address.ip().is_loopback(), at.optional("listen")) {
+        field.fault(
+            faults,
+            format!("must be a loopback address, as `127.0.0.1:{port}`: it answers without authentication"),
+        );
+        return None;
+    }
+    Some(address)
+}
+
+fn address(field: &Field, faults: &mut Faults) -> Option<SocketAddr> {
+    let address = field.text(faults)?.parse().ok();
+    if address.is_none() {
+        field.fault(faults, "must be an IP address and a port, as `127.0.0.1:9443` or `[::1]:9443`");
+    }
+    address
+}
+
+pub(super) const SECTIONS: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "cluster",
+    "webhook",
+    "egress",
+    "admission",
+    "approver",
+    "dashboard",
+    "admin",
+    "journal",
+    "plugins",
+];
+
+const API_VERSION: &str = "pathgate.io/v1alpha1";
+
+/// Sections that are read and checked, but have nothing behind them yet. A door that seems open and is not would be worse.
+const UNAVAILABLE: &[&str] = &["egress", "admission", "approver", "dashboard"];
+
+const SIGNERS: &[&str] = &["kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"];
+const JOURNAL_URL: &str = "sqlite:///var/lib/pathgate/journal.db";
+const TLS_EXAMPLE: &str = "{certificate: FILE, key: FILE, clientCA: FILE}";
+const DAY: Duration = Duration::from_secs(86_400);

@@ -1,0 +1,162 @@
+//! What the cluster holds: its nodes and pods, by name, for the facts that plugins get.
+//!
+//! A snapshot: looking something up never waits, and costs the same for ten nodes as for five thousand. It refuses lists
+//! that are too large or are none, and leaves out kinds it does not know.
+
+mod index;
+
+use crate::paths::{Class, proxy_name};
+use index::Index;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+use wire::{Request, Target, Traversal};
+
+/// Nodes and pods of one cluster at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory(Index);
+
+/// A node, as far as paths and certificates are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    pub uid: String,
+    /// Seconds since 1970-01-01 UTC; 0 if the list does not say.
+    pub created: u64,
+    /// Type and value, as in `Node.status.addresses`.
+    pub addresses: Vec<(String, String)>,
+    pub ready: bool,
+}
+
+/// A pod, as far as paths are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    pub uid: String,
+    /// Empty before it is scheduled.
+    pub node: String,
+    pub service_account: String,
+}
+
+/// Why a list is no inventory.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadInventory {
+    #[error("a list of {size} bytes is longer than {MAX_BYTES}; leave out what plugins do not ask for")]
+    Size { size: usize },
+    /// The place is in the source.
+    #[error("read the list as JSON of `kubectl get nodes,pods -A -o json`")]
+    Json { source: serde_json::Error },
+}
+
+impl Inventory {
+    /// Reads a `List`, as `kubectl get nodes,pods -A -o json` prints it.
+    pub fn from_list(json: &[u8]) -> Result<Inventory, ReadInventory> {
+        if json.len() > MAX_BYTES {
+            return Err(ReadInventory::Size { size: json.len() });
+        }
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let index = reader.deserialize_map(List).and_then(|index| reader.end().map(|()| index));
+        index.map(Inventory).map_err(|source| ReadInventory::Json { source })
+    }
+
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.0.node(name)
+    }
+
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
+        self.0.pod(namespace, name)
+    }
+
+    /// What plugins are told about the node or pod that a request names, as attributes.
+    pub fn facts(&self, request: &Request, class: &Class) -> Vec<(String, String)> {
+        let Target::Resource(at) = &request.target else { return Vec::new() };
+        let name = match class.traversal {
+            Traversal::NodeProxy | Traversal::EndpointProxy => proxy_name(&at.name).map_or("", |it| it.name),
+            Traversal::Kubelet
+            | Traversal::Stream
+            | Traversal::Log
+            | Traversal::DelegatedCheck
+            | Traversal::CredentialMinting
+            | Traversal::Impersonation
+            | Traversal::Discovery
+            | Traversal::Plain => &at.name,
+        };
+        if name.is_empty() {
+            return Vec::new();
+        }
+        let fact = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+        match (at.group.as_str(), at.resource.as_str()) {
+            ("", "nodes") if self.node(name).is_some() => fact(NODE, "known"),
+            ("", "nodes") => fact(NODE, "unknown"),
+            // A pod that is not known, or not scheduled, has no node to tell of.
+            ("", "pods") => match self.pod(&at.namespace, name) {
+                Some(pod) if !pod.node.is_empty() => fact(POD_NODE, &pod.node),
+                Some(_) | None => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Reads item by item, so that a large list is never in memory as a tree.
+struct List;
+
+impl<'de> Visitor<'de> for List {
+    type Value = Index;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a `List`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Index, A::Error> {
+        let mut items = None;
+        let mut kind = String::new();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "items" => items = Some(map.next_value::<Items>()?.0),
+                "kind" => kind = map.next_value()?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if kind != "List" {
+            return Err(A::Error::custom(format_args!("`kind` must be `List`, not `{kind}`")));
+        }
+        items.ok_or_else(|| A::Error::missing_field("items"))
+    }
+}
+
+struct Items(Index);
+
+impl<'de> serde::Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Items, D::Error> {
+        deserializer.deserialize_seq(ItemsVisitor)
+    }
+}
+
+struct ItemsVisitor;
+
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = Items;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Items, A::Error> {
+        let mut index = Index::default();
+        let mut position = 0_usize;
+        while let Some(object) = seq.next_element::<serde_json::Value>()? {
+            index.apply(object).map_err(|fault| A::Error::custom(format_args!("items[{position}]: {fault}")))?;
+            position = position.saturating_add(1);
+        }
+        Ok(Items(index))
+    }
+}
+
+/// A cluster of 5,000 nodes and 150,000 pods prints less without managed fields; with them, ask for fewer kinds.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
+
+const NODE: &str = "pathgate.io/node";
+const POD_NODE: &str = "pathgate.io/pod-node";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Objects by name. Pure: what comes in is a Kubernetes object as JSON, what goes out is a record.
+
+use super::{Node, Pod};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Index {
+    nodes: HashMap<String, Node>,
+    /// By namespace, then by name: a lookup builds no key.
+    pods: HashMap<String, HashMap<String, Pod>>,
+}
+
+impl Index {
+    /// Takes in an object, over an older one of its name; other kinds are left out.
+    pub fn apply(&mut self, object: serde_json::Value) -> Result<(), String> {
+        match object.get("kind").and_then(serde_json::Value::as_str) {
+            Some("Node") => {
+                let node = read::<NodeObject>(object)?;
+                let name = named(node.metadata.name)?;
+                let created = match node.metadata.creation_timestamp {
+                    Some(time) => {
+                        seconds(&time).ok_or_else(|| format!("`{time}` is no time as 2026-01-31T12:00:00Z"))?
+                    }
+                    None => 0,
+                };
+                let ready = node.status.conditions.iter().any(|it| it.kind == "Ready" && it.status == "True");
+                let addresses = node.status.addresses.into_iter().map(|it| (it.kind, it.address)).collect();
+                self.nodes.insert(name, Node { uid: node.metadata.uid, created, addresses, ready });
+            }
+            Some("Pod") => {
+                let pod = read::<PodObject>(object)?;
+                let name = named(pod.metadata.name)?;
+                let record = Pod {
+                    uid: pod.metadata.uid,
+                    node: pod.spec.node_name,
+                    service_account: pod.spec.service_account_name,
+                };
+                self.pods.entry(pod.metadata.namespace).or_default().insert(name, record);
+            }
+            Some(_) => {}
+            None => return Err("`kind` is missing".to_owned()),
+        }
+        Ok(())
+    }
+
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.get(name)
+    }
+
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
+        self.pods.get(namespace)?.get(name)
+    }
+}
+
+#[derive(Deserialize)]
+struct NodeObject {
+    metadata: Metadata,
+    #[serde(default)]
+    status: NodeStatus,
+}
+
+#[derive(Deserialize)]
+struct PodObject {
+    metadata: Metadata,
+    #[serde(default)]
+    spec: PodSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    uid: String,
+    creation_timestamp: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct NodeStatus {
+    #[serde(default)]
+    addresses: Vec<Address>,
+    #[serde(default)]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    #[serde(rename = "type")]
+    kind: String,
+    address: String,
+}
+
+#[derive(Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec {
+    #[serde(default)]
+    node_name: String,
+    #[serde(default)]
+    service_account_name: String,
+}
+
+fn read<T: for<'de> Deserialize<'de>>(object: serde_json::Value) -> Result<T, String> {
+    serde_json::from_value(object).map_err(|error| error.to_string())
+}
+
+fn named(name: String) -> Result<String, String> {
+    if name.is_empty() { Err("`metadata.name` is missing".to_owned()) } else { Ok(name) }
+}
+
+/// Seconds since 1970 of a time as Kubernetes writes it: `2026-01-31T12:00:00Z`.
+fn seconds(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let [year, month, day] = numbers(date, '-')?;
+    let [hour, minute, second] = numbers(time, ':')?;
+    let sound = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    if !sound {
+        return None;
+    }
+    // Years that begin in March have their leap day last, and 153 days in every five months.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    Some((days - DAYS_TO_1970) * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
+    let mut parts = text.split(separator).map(|part| part.parse().ok());
+    let numbers = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(numbers)
+}
+
+/// From March 1 of the year 0.
+const DAYS_TO_1970: u64 = 719_468;
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn times_are_read_to_the_second() {
+        let table = [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T23:59:59Z", Some(951_868_799)),
+            ("2026-11-24T00:33:20Z", Some(1_795_480_400)),
+            ("2026-13-01T00:00:00Z", None),
+            ("1969-12-31T23:59:59Z", None),
+            ("2026-11-24T00:33:20+01:00", None),
+            ("2026-11-24", None),
+            ("", None),
+        ];
+        assert_eq!(table.map(|(text, _)| (text, seconds(text))), table);
+    }
+}

@@ -1,0 +1,99 @@
+use super::*;
+use crate::paths::{Names, classify};
+use std::error::Error as _;
+use wire::Resource;
+
+fn read(items: &str) -> Result<Inventory, String> {
+    let list = format!(r#"{{"apiVersion": "v1", "items": {items}, "kind": "List", "metadata": {{}}}}"#);
+    Inventory::from_list(list.as_bytes()).map_err(|error| error.source().map(ToString::to_string).unwrap_or_default())
+}
+
+fn facts(inventory: &Inventory, resource: &str, subresource: &str, name: &str) -> Vec<(String, String)> {
+    let target = Resource {
+        namespace: if resource == "nodes" { "".into() } else { "web".into() },
+        verb: "get".into(),
+        resource: resource.into(),
+        subresource: subresource.into(),
+        name: name.into(),
+        ..Resource::default()
+    };
+    let request = Request { user: "alice".into(), target: Target::Resource(Box::new(target)), ..Request::default() };
+    inventory.facts(&request, &classify(&request, &Names::default()))
+}
+
+const CLUSTER: &str = r#"[
+    {"kind": "Node", "metadata": {"name": "n1", "uid": "u1", "creationTimestamp": "2026-01-01T00:00:00Z"},
+     "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
+                "conditions": [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "True"}]}},
+    {"kind": "Node", "metadata": {"name": "n2", "creationTimestamp": null}},
+    {"kind": "Pod", "metadata": {"name": "app-1", "namespace": "web", "uid": "p1"},
+     "spec": {"nodeName": "n1", "serviceAccountName": "app", "containers": []}},
+    {"kind": "Pod", "metadata": {"name": "pending", "namespace": "web"}, "spec": {}},
+    {"kind": "Service", "metadata": {"name": "web"}, "spec": "whatever"}
+]"#;
+
+#[test]
+fn a_list_of_kubectl_is_indexed_by_name() {
+    let inventory = read(CLUSTER).unwrap();
+    let n1 = Node {
+        uid: "u1".into(),
+        created: 1_767_225_600,
+        addresses: vec![("InternalIP".into(), "10.0.0.1".into())],
+        ready: true,
+    };
+    let n2 = Node { uid: String::new(), created: 0, addresses: vec![], ready: false };
+    let pod = Pod { uid: "p1".into(), node: "n1".into(), service_account: "app".into() };
+    assert_eq!([inventory.node("n1"), inventory.node("n2"), inventory.node("web")], [Some(&n1), Some(&n2), None]);
+    assert_eq!([inventory.pod("web", "app-1"), inventory.pod("default", "app-1")], [Some(&pod), None]);
+}
+
+#[test]
+fn plugins_learn_of_the_node_that_is_named_or_that_runs_the_pod() {
+    let inventory = read(CLUSTER).unwrap();
+    let node = |value: &str| vec![("pathgate.io/node".to_owned(), value.to_owned())];
+    let pod = vec![("pathgate.io/pod-node".to_owned(), "n1".to_owned())];
+    let asked = [
+        ("nodes", "", "n1"),
+        ("nodes", "metrics", "n9"),
+        ("nodes", "proxy", "https:n1:10250"),
+        ("nodes", "", ""),
+        ("nodes", "proxy", "a:b:c:d"),
+        ("pods", "exec", "app-1"),
+        ("pods", "proxy", "http:app-1:8080"),
+        ("pods", "exec", "pending"),
+        ("pods", "exec", "gone"),
+        ("services", "proxy", "web"),
+    ];
+    assert_eq!(
+        asked.map(|(resource, subresource, name)| facts(&inventory, resource, subresource, name)),
+        [node("known"), node("unknown"), node("known"), vec![], vec![], pod.clone(), pod, vec![], vec![], vec![]]
+    );
+}
+
+#[test]
+fn what_is_no_list_is_refused_with_its_place() {
+    let text = |json: &str| match Inventory::from_list(json.as_bytes()) {
+        Ok(_) => String::new(),
+        Err(error) => error.source().unwrap().to_string(),
+    };
+    assert_eq!(
+        [
+            text("{"),
+            text("[]"),
+            text(r#"{"kind": "Node", "items": []}"#),
+            text(r#"{"kind": "List"}"#),
+            text("{\"kind\": \"List\", \"items\": [\n{\"kind\": \"Node\", \"metadata\": {}}]}"),
+            text(r#"{"kind": "List", "items": [{"kind": "Pod", "metadata": {"name": 7}}]}"#),
+            text(r#"{"kind": "List", "items": []} x"#),
+        ],
+        [
+            "EOF while parsing an object at line 1 column 1",
+            "invalid type: sequence, expected a `List` at line 1 column 0",
+            "`kind` must be `List`, not `Node` at line 1 column 29",
+            "missing field `items` at line 1 column 16",
+            "items[0]: `metadata.name` is missing at line 2 column 33",
+            "items[0]: invalid type: integer `7`, expected a string at line 1 column 68",
+            "trailing characters at line 1 column 31",
+        ]
+    );
+}
