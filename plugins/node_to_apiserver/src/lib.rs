@@ -1,1 +1,1 @@
-
+//! Kubelets calling kube-apiserver.

@@ -1,0 +1,96 @@
+//! Saying yes, no and nothing; asking a request what it is.
+
+use crate::{Answer, Context, Request, Target, Verdict};
+
+/// One rule, as `describe` tells the host and the documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Stable for ever, in kebab-case. The first argument of [`Answer::deny`].
+    pub id: &'static str,
+    /// A sentence for the person who is refused.
+    pub summary: &'static str,
+    /// A sentence for the operator: why, and what to change if the refusal is not wanted.
+    pub advice: &'static str,
+    /// Where the rule comes from.
+    pub source: &'static str,
+}
+
+impl Answer {
+    /// No objection. Never an allowance: the authorizers that follow decide.
+    pub fn none() -> Answer {
+        Answer::of(Verdict::NoOpinion, "", String::new())
+    }
+
+    /// Refused by this rule. The reason goes to the user and to the audit log: no secrets.
+    pub fn deny(rule: &str, reason: impl Into<String>) -> Answer {
+        Answer::of(Verdict::Deny, rule, reason.into())
+    }
+
+    /// Allowed, for a plugin with the role `grant`.
+    pub fn allow(rule: &str, reason: impl Into<String>) -> Answer {
+        Answer::of(Verdict::Allow, rule, reason.into())
+    }
+
+    /// Adds what a person who looks into this decision should know.
+    pub fn note(mut self, note: impl Into<String>) -> Answer {
+        self.notes.push(note.into());
+        self
+    }
+
+    fn of(verdict: Verdict, rule: &str, reason: String) -> Answer {
+        Answer { verdict, rule: rule.into(), reason, notes: Vec::new(), attributes: Vec::new() }
+    }
+}
+
+impl Context {
+    /// The value of a fact; none if the host does not know it.
+    pub fn fact(&self, key: &str) -> Option<&str> {
+        self.attributes.iter().find(|it| it.key == key).map(|it| it.value.as_str())
+    }
+
+    /// Who asks, in the words of the host's classification: `node`, `pod`, `user`.
+    pub fn source(&self) -> &str {
+        self.fact("pathgate.io/source").unwrap_or_default()
+    }
+
+    /// What the request opens: `stream`, `node-proxy`, `plain`.
+    pub fn traversal(&self) -> &str {
+        self.fact("pathgate.io/traversal").unwrap_or_default()
+    }
+}
+
+impl Request {
+    /// Whether the caller is in this group, byte for byte.
+    pub fn is_member(&self, group: &str) -> bool {
+        self.groups.iter().any(|member| member == group)
+    }
+
+    /// The values of an extra key; empty if it is not there.
+    pub fn extra(&self, key: &str) -> &[String] {
+        self.extra.iter().find(|it| it.key == key).map_or(&[], |it| &it.values)
+    }
+
+    /// The name of the Node that asks: who has both the name and the group, as in kube-apiserver's node identifier.
+    pub fn node(&self) -> Option<&str> {
+        self.user.strip_prefix("system:node:").filter(|_| self.is_member("system:nodes"))
+    }
+
+    pub fn verb(&self) -> &str {
+        match &self.target {
+            Target::Resource(at) => &at.verb,
+            Target::NonResource(at) => &at.verb,
+        }
+    }
+}
+
+/// The name in `[scheme:]name[:port]`, as kube-apiserver takes the name of a proxied node, pod or service apart:
+/// scheme, name, port, each possibly empty. None if it is none of that.
+pub fn proxied(name: &str) -> Option<(&str, &str, &str)> {
+    let parts: Vec<_> = name.split(':').collect();
+    match *parts.as_slice() {
+        [name] => Some(("", name, "")),
+        [name, port] => Some(("", name, port)),
+        [scheme, name, port] => Some((scheme, name, port)),
+        _ => None,
+    }
+}
