@@ -44,7 +44,8 @@ pub fn candidate(package: &str) -> Option<String> {
 }
 
 fn installed(package: &str) -> bool {
-    program::output(Command::new("dpkg-query").args(["-W", "-f", "${Status}", package])).is_ok_and(|status| status == "install ok installed")
+    program::output(Command::new("dpkg-query").args(["-W", "-f", "${Status}", package]))
+        .is_ok_and(|status| status == "install ok installed")
 }
 
 /// The words before a command that make it run as root: none for root itself.

@@ -4,10 +4,15 @@
 //! that repeats it (1). Messages go to stderr, data to stdout.
 
 mod apt;
+mod bench;
+mod dist;
+mod metadata;
 mod plugins;
 mod program;
 mod repo;
 mod setup;
+mod test;
+mod tidy;
 
 use std::{error::Error, process::ExitCode};
 
@@ -57,6 +62,14 @@ fn act(words: &[&str]) -> Result<(), Fault> {
                 println!("{}", component.display());
             }
         }
+        ["test"] => test::everything(&repo)?,
+        ["tidy"] => tidy::check(&repo)?,
+        ["dist"] => println!("{}", dist::dist(&repo)?.display()),
+        ["bench"] => println!("{}", bench::LIST),
+        ["bench", "decide"] => bench::decide(&repo)?,
+        ["bench", "webhook"] => bench::webhook(&repo)?,
+        ["bench", "startup"] => bench::startup(&repo)?,
+        ["bench", name, ..] => return Err(Fault::Usage(format!("no bench is called `{name}`\n\n{}", bench::LIST))),
         ["setup" | "plugins" | "test" | "tidy" | "dist", extra, ..] => {
             return Err(Fault::Usage(format!("`{extra}` is one word too many")));
         }

@@ -23,7 +23,7 @@ pub enum Error {
     #[error("build the plugins")]
     Build(#[from] Failed),
     #[error("make a component of the plugin `{plugin}`")]
-    Encode { plugin: String, source: io::Error },
+    Encode { plugin: String, source: encode::EncodeError },
     #[error("{doing} `{path}`")]
     File { doing: &'static str, path: PathBuf, source: io::Error },
 }
@@ -51,9 +51,10 @@ pub fn build(repo: &Repo, toolchain: &Toolchain) -> Result<Vec<PathBuf>, Error> 
 }
 
 fn component(repo: &Repo, plugin: &Member) -> Result<PathBuf, Error> {
-    let module = repo.target("wasm").join(TARGET).join("plugin").join(format!("{}.wasm", plugin.name.replace('-', "_")));
+    let module =
+        repo.target("wasm").join(TARGET).join("plugin").join(format!("{}.wasm", plugin.name.replace('-', "_")));
     let bytes = fs::read(&module).map_err(file("read", &module))?;
-    let bytes = encode_(&bytes).map_err(|source| Error::Encode { plugin: plugin.name.clone(), source })?;
+    let bytes = encode::encode(&bytes).map_err(|source| Error::Encode { plugin: plugin.name.clone(), source })?;
     let path = repo.target("plugins").join(format!("{}.wasm", plugin.name));
     replace(&path, &bytes).map_err(file("write", &path))?;
     Ok(path)
@@ -114,4 +115,3 @@ mod tests {
         assert_eq!((kept.exists(), gone.exists()), (true, false));
     }
 }
-fn encode_(b: &[u8]) -> io::Result<Vec<u8>> { Ok(b.to_vec()) }

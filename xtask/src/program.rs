@@ -23,7 +23,8 @@ pub fn run(command: &mut Command) -> Result<(), Failed> {
 
 /// Runs it and hands back what it printed; its complaints become part of the error.
 pub fn output(command: &mut Command) -> Result<String, Failed> {
-    let output = command.stdin(Stdio::null()).output().map_err(|source| Failed::Start { command: line(command), source })?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|source| Failed::Start { command: line(command), source })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -48,7 +49,8 @@ pub fn line(command: &Command) -> String {
 pub fn forget_this_package(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| text.starts_with(prefix)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| text.starts_with(prefix))
+        {
             command.env_remove(&name);
         }
     }
@@ -56,7 +58,11 @@ pub fn forget_this_package(command: &mut Command) {
 
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

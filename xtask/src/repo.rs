@@ -1,14 +1,14 @@
 //! Where things are in this repository. Asks cargo once for its packages; knows nothing of what is done with them.
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use serde_json::Value;
-
-use crate::program::{self, Failed};
+use crate::{
+    metadata::{Metadata, Package},
+    program::{self, Failed},
+};
 
 /// A checkout of this repository.
 pub struct Repo {
@@ -40,7 +40,8 @@ impl Repo {
     /// The repository whose `cargo xtask` runs.
     pub fn here() -> Result<Self, Error> {
         // Cargo sets it for what it runs; the path from the build serves a binary that was started by hand.
-        let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let manifest =
+            std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let root = manifest.parent().ok_or(Error::Lost)?.to_path_buf();
         if root.join("wit/policy.wit").is_file() { Ok(Self { root }) } else { Err(Error::Lost) }
     }
@@ -72,10 +73,9 @@ impl Repo {
     /// What cargo knows of the workspace, without its dependencies.
     pub fn members(&self) -> Result<Vec<Member>, Error> {
         let text = program::output(self.cargo().args(["metadata", "--no-deps", "--format-version", "1", "--offline"]))?;
-        let metadata: Value = serde_json::from_str(&text)?;
-        let ids: BTreeSet<&str> = strings(&metadata["workspace_members"]).collect();
-        let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(packages.iter().filter(|p| p["id"].as_str().is_some_and(|id| ids.contains(id))).filter_map(|p| self.member(p)).collect())
+        let metadata: Metadata = serde_json::from_str(&text)?;
+        let members = metadata.packages.iter().filter(|package| metadata.workspace_members.contains(&package.id));
+        Ok(members.filter_map(|package| self.member(package)).collect())
     }
 
     /// The crates that become plugins.
@@ -85,18 +85,11 @@ impl Repo {
         Ok(members)
     }
 
-    fn member(&self, package: &Value) -> Option<Member> {
-        let manifest = Path::new(package["manifest_path"].as_str()?);
-        let folder = manifest.parent()?.strip_prefix(&self.root).ok()?.to_str()?.to_owned();
-        let targets = package["targets"].as_array()?;
-        let cdylib = targets.iter().any(|target| strings(&target["crate_types"]).any(|kind| kind == "cdylib"));
-        Some(Member { name: package["name"].as_str()?.to_owned(), folder, cdylib })
+    fn member(&self, package: &Package) -> Option<Member> {
+        let folder = package.manifest_path.parent()?.strip_prefix(&self.root).ok()?.to_str()?.to_owned();
+        let cdylib = package.targets.iter().flat_map(|target| &target.crate_types).any(|kind| kind == "cdylib");
+        Some(Member { name: package.name.clone(), folder, cdylib })
     }
-}
-
-/// The strings of a JSON array; of anything else, none.
-pub fn strings(value: &Value) -> impl Iterator<Item = &str> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 #[cfg(test)]

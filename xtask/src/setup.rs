@@ -41,7 +41,11 @@ pub fn setup(repo: &Repo) -> Result<Toolchain, Error> {
         return Ok(toolchain);
     }
     let toolchain = find_or_make(repo)?;
-    fs::create_dir_all(repo.target("")).map_err(|source| Error::File { doing: "make", path: repo.target(""), source })?;
+    fs::create_dir_all(repo.target("")).map_err(|source| Error::File {
+        doing: "make",
+        path: repo.target(""),
+        source,
+    })?;
     fs::write(&stamp, toolchain.to_stamp()).map_err(|source| Error::File { doing: "write", path: stamp, source })?;
     Ok(toolchain)
 }
@@ -75,7 +79,8 @@ fn installed(repo: &Repo) -> Option<Toolchain> {
         .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
         .unwrap_or_default();
     others.sort();
-    let plain = in_use.into_iter().chain(others).chain([PathBuf::from("/usr")]).map(|prefix| Toolchain::under(&prefix, None));
+    let plain =
+        in_use.into_iter().chain(others).chain([PathBuf::from("/usr")]).map(|prefix| Toolchain::under(&prefix, None));
     let private = Toolchain::under("/usr".as_ref(), Some(repo.target(debian::PRIVATE)));
     plain.chain([private]).flatten().find(|toolchain| toolchain.prove(&repo.target("")).is_ok())
 }

@@ -8,6 +8,7 @@ use std::{
     fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use super::{Error, TARGET, Toolchain};
@@ -21,7 +22,10 @@ pub const PRIVATE: &str = "wasm-sysroot";
 
 /// Installs what is missing and builds the library.
 pub fn make(repo: &Repo) -> Result<Toolchain, Error> {
-    apt::ensure(&PACKAGES, "plugins are WebAssembly, and no Rust toolchain here can build that; Debian's can, with its source")?;
+    apt::ensure(
+        &PACKAGES,
+        "plugins are WebAssembly, and no Rust toolchain here can build that; Debian's can, with its source",
+    )?;
     let compiler = Toolchain::under("/usr".as_ref(), None).ok_or(Error::NoWay)?;
     let sysroot = program::output(compiler.rustc().args(["--print", "sysroot"]))?;
     let host = compiler.host().ok_or(Error::NoWay)?;
@@ -36,7 +40,8 @@ pub fn make(repo: &Repo) -> Result<Toolchain, Error> {
         }
     };
     eprintln!("building the standard library for {TARGET} from Debian's source, once: about a minute");
-    let fresh = build(repo, &compiler)?;
+    let sources = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/vendor");
+    let fresh = build(repo, &compiler, &sources)?;
     swap(&fresh.path().join("library"), &place.libraries).map_err(file("fill", &place.libraries))?;
     link(&place.linker).map_err(file("link", &place.linker))?;
     // Modules built against another library would not find it, and cargo would not see why.
@@ -72,7 +77,7 @@ impl Place {
 }
 
 /// Builds `std` and what tests and macros need beside it into `library/lib` of a fresh folder.
-fn build(repo: &Repo, compiler: &Toolchain) -> Result<tempfile::TempDir, Error> {
+fn build(repo: &Repo, compiler: &Toolchain, sources: &Path) -> Result<tempfile::TempDir, Error> {
     let target = repo.target("");
     fs::create_dir_all(&target).map_err(file("make", &target))?;
     let fresh = tempfile::Builder::new().prefix("wasm-std").tempdir_in(&target).map_err(file("make", &target))?;
@@ -83,8 +88,11 @@ fn build(repo: &Repo, compiler: &Toolchain) -> Result<tempfile::TempDir, Error> 
     let mut cargo = compiler.cargo();
     cargo.args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,test,proc_macro"]);
     // Bitcode: without it a profile with LTO fails on the library. RUSTC_BOOTSTRAP: `-Z` on a stable compiler.
-    cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Cembed-bitcode=yes").env("CARGO_TARGET_DIR", fresh.path().join("target"));
-    program::run(cargo.current_dir(fresh.path()))?;
+    cargo
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", "-Cembed-bitcode=yes")
+        .env("CARGO_TARGET_DIR", fresh.path().join("target"));
+    program::run(vendored(&mut cargo, sources).current_dir(fresh.path()))?;
 
     let library = fresh.path().join("library/lib");
     fs::create_dir_all(&library).map_err(file("make", &library))?;
@@ -96,6 +104,16 @@ fn build(repo: &Repo, compiler: &Toolchain) -> Result<tempfile::TempDir, Error> 
         }
     }
     Ok(fresh)
+}
+
+/// Lets cargo take what `std` depends on from Debian's source package, so that no registry is asked.
+fn vendored<'a>(cargo: &'a mut Command, sources: &Path) -> &'a mut Command {
+    if sources.is_dir() {
+        let sources = serde_json::Value::from(sources.display().to_string());
+        cargo.args(["--offline", "--config", "source.crates-io.replace-with=\"vendored\"", "--config"]);
+        cargo.arg(format!("source.vendored.directory={sources}"));
+    }
+    cargo
 }
 
 /// Puts a complete folder where `place` is, whatever was there before. Two libraries in one folder would be duplicate

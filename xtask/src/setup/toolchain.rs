@@ -54,7 +54,15 @@ impl Toolchain {
         let source = folder.path().join("trial.rs");
         fs::write(&source, "#[unsafe(no_mangle)] pub extern \"C\" fn trial(n: usize) -> usize { vec![1u8; n].len() }")?;
         let mut rustc = self.rustc();
-        rustc.args(["--edition=2024", "--crate-type=cdylib", "-Copt-level=1", "-Clto=thin", "-Cpanic=abort", "--target", TARGET]);
+        rustc.args([
+            "--edition=2024",
+            "--crate-type=cdylib",
+            "-Copt-level=1",
+            "-Clto=thin",
+            "-Cpanic=abort",
+            "--target",
+            TARGET,
+        ]);
         program::output(rustc.arg("-o").arg(folder.path().join("trial.wasm")).arg(&source))?;
         Ok(())
     }
@@ -104,9 +112,12 @@ impl Toolchain {
     }
 
     fn has_library(&self) -> bool {
-        let Ok(folder) = program::output(self.rustc().args(["--print", "target-libdir", "--target", TARGET])) else { return false };
+        let Ok(folder) = program::output(self.rustc().args(["--print", "target-libdir", "--target", TARGET])) else {
+            return false;
+        };
         let Ok(entries) = fs::read_dir(folder.trim()) else { return false };
-        let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let names: Vec<String> =
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         let has = |library: &str| names.iter().any(|name| name.starts_with(library) && name.ends_with(".rlib"));
         has("libcore-") && has("libstd-")
     }
@@ -132,7 +143,15 @@ fn version(rustc: &Path) -> Option<String> {
 /// Takes away what rustup, cargo and the user say about the *other* toolchain, the one that builds the host.
 fn clean(command: &mut Command) {
     program::forget_this_package(command);
-    for name in ["CARGO", "CARGO_BUILD_RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "LD_LIBRARY_PATH", "RUSTC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
+    for name in [
+        "CARGO",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "LD_LIBRARY_PATH",
+        "RUSTC",
+        "RUSTFLAGS",
+        "RUSTUP_TOOLCHAIN",
+    ] {
         command.env_remove(name);
     }
 }
