@@ -32,8 +32,8 @@ pub enum Error {
     File { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("`go` is not here; it builds the peer and the load: see https://go.dev/doc/install")]
     NoGo,
-    #[error("the load's line holds no `{what}`: {line}")]
-    Line { what: &'static str, line: String },
+    #[error("understand the load's report `{line}`")]
+    Figures { line: String, source: serde_json::Error },
 }
 
 /// One decision through a plugin against the cedar-policy crate, in one run.

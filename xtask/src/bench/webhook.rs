@@ -2,6 +2,7 @@
 //! one processor and the load on another. The peer runs without a journal, Pathgate with one.
 
 use std::{
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -13,11 +14,7 @@ use super::{
     server::{Server, free_address, listens, pinned},
     startup::{Gate, scratch},
 };
-use crate::{
-    dist,
-    program::{self, Failed},
-    repo::Repo,
-};
+use crate::{dist, program, repo::Repo};
 
 /// Prints rate, latency and processor time of both, over HTTP/1.1 and HTTP/2, and Pathgate's latency at a fixed rate.
 pub fn webhook(repo: &Repo) -> Result<(), Error> {
@@ -31,11 +28,8 @@ pub fn webhook(repo: &Repo) -> Result<(), Error> {
     let (server, _) = gate.start()?;
     let asked = Load { program: &load, pki: &pki, server: &server, address: gate.webhook, path: "/authorize" };
     let ours = [asked.closed(false)?, asked.closed(true)?];
-    println!("pathgate http/1.1: {}\npathgate h2:       {}", ours[0], ours[1]);
+    ours.iter().for_each(|figures| println!("pathgate {figures}"));
     println!("pathgate at {RATE}/s: {}", asked.open()?);
-    if let Some(memory) = server.mebibytes("VmHWM") {
-        println!("pathgate memory: {memory} MiB at most");
-    }
     drop(server);
 
     let address = free_address().map_err(|source| Error::File {
@@ -46,10 +40,10 @@ pub fn webhook(repo: &Repo) -> Result<(), Error> {
     let server = peer(repo, &opa, &pki, address)?;
     let asked = Load { program: &load, pki: &pki, server: &server, address, path: "/" };
     let theirs = [asked.closed(false)?, asked.closed(true)?];
-    println!("opa      http/1.1: {}\nopa      h2:       {}", theirs[0], theirs[1]);
-    for ((name, ours), theirs) in ["http/1.1", "h2"].iter().zip(&ours).zip(&theirs) {
-        let ratio = per_cpu_second(ours)? / per_cpu_second(theirs)?;
-        println!("requests per CPU-second over {name}: {ratio:.2} x the peer's");
+    theirs.iter().for_each(|figures| println!("opa      {figures}"));
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        let ratio = ours.requests_per_cpu_second / theirs.requests_per_cpu_second;
+        println!("requests per CPU-second over {}: {ratio:.2} x the peer's", ours.protocol);
     }
     Ok(())
 }
@@ -89,31 +83,59 @@ struct Load<'a> {
 
 impl Load<'_> {
     /// As fast as the answers come.
-    fn closed(&self, h2: bool) -> Result<String, Error> {
+    fn closed(&self, h2: bool) -> Result<Figures, Error> {
         self.run(&[&format!("-h2={h2}")])
     }
 
     /// At a fixed rate, each latency counted from when the request was due.
-    fn open(&self) -> Result<String, Error> {
+    fn open(&self) -> Result<Figures, Error> {
         self.run(&["-rps", RATE])
     }
 
-    fn run(&self, more: &[&str]) -> Result<String, Error> {
+    fn run(&self, more: &[&str]) -> Result<Figures, Error> {
         let mut load = pinned(1, self.program);
         load.arg("-url").arg(format!("https://{}{}", self.address, self.path)).arg("-ca").arg(&self.pki.authority);
         load.arg("-cert").arg(&self.pki.client.certificate).arg("-key").arg(&self.pki.client.key);
         load.args(["-pid", &self.server.pid().to_string()]).args(more);
-        let line: Result<String, Failed> = program::output(&mut load);
-        Ok(line?.trim().to_owned())
+        let line = program::output(&mut load)?;
+        serde_json::from_str(&line).map_err(|source| Error::Figures { line, source })
     }
 }
 
-/// The number before `req per CPU-second`.
-fn per_cpu_second(line: &str) -> Result<f64, Error> {
-    let what = "req per CPU-second";
-    let missing = || Error::Line { what, line: line.to_owned() };
-    let number = line.split(", ").find_map(|part| part.strip_suffix(what)).ok_or_else(missing)?;
-    number.trim().parse().map_err(|_| missing())
+/// What the load measured.
+#[derive(Debug, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Figures {
+    protocol: String,
+    requests: u64,
+    errors: u64,
+    denied: u64,
+    requests_per_second: f64,
+    p50_micros: f64,
+    p99_micros: f64,
+    max_micros: f64,
+    cpu_micros_per_request: f64,
+    requests_per_cpu_second: f64,
+    #[serde(rename = "serverPeakKiB")]
+    server_peak_kib: u64,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, requests, errors, denied, requests_per_second: rate, .. } = self;
+        write!(
+            f,
+            "{protocol}: {rate:.0}/s, p50 {:.0} us, p99 {:.0} us, most {:.0} us, ",
+            self.p50_micros, self.p99_micros, self.max_micros
+        )?;
+        write!(f, "{errors} errors and {denied} denied of {requests}, ")?;
+        write!(
+            f,
+            "{:.1} us CPU each ({:.0} a CPU-second), ",
+            self.cpu_micros_per_request, self.requests_per_cpu_second
+        )?;
+        write!(f, "{} MiB at most", self.server_peak_kib / 1024)
+    }
 }
 
 /// What a large cluster asks for in a second, and the figure to reach.
@@ -124,16 +146,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_figure_is_found_in_the_loads_line() {
-        let line = "9000 req/s, p50 80 us, errors 0, server 50.0 us CPU a request, 20000 req per CPU-second";
-        assert_eq!(per_cpu_second(line).unwrap(), 20000.0);
-    }
-
-    #[test]
-    fn a_line_without_the_figure_is_shown() {
-        assert_eq!(
-            per_cpu_second("boom").unwrap_err().to_string(),
-            "the load's line holds no `req per CPU-second`: boom"
-        );
+    fn the_loads_report_is_read_and_said_in_one_line() {
+        let report = r#"{"protocol":"h2","requests":50000,"errors":0,"denied":25000,"seconds":5,"requestsPerSecond":10000,"p50Micros":80,"p90Micros":1,"p99Micros":900,"p999Micros":1,"maxMicros":2000,"cpuMicrosPerRequest":50,"requestsPerCpuSecond":20000,"serverPeakKiB":71680}"#;
+        let figures: Figures = serde_json::from_str(report).unwrap();
+        let expected = "h2: 10000/s, p50 80 us, p99 900 us, most 2000 us, 0 errors and 25000 denied of 50000, 50.0 us CPU each (20000 a CPU-second), 70 MiB at most";
+        assert_eq!(figures.to_string(), expected);
     }
 }
