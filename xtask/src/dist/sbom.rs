@@ -1,6 +1,6 @@
 //! What is in the release, as CycloneDX 1.6: the host, the plugins inside it, and every crate that either is linked
-//! from. Crates that only build or test are not in the program, so they are not in the list. No time stamp: the same
-//! lock file gives the same list.
+//! from. Crates that only build, expand macros or test are not in the program, so they are not in the list. No time
+//! stamp: the same lock file gives the same list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use crate::{
     metadata::{Metadata, Node, Package},
     program::{self, Failed},
     repo::{self, Repo},
+    setup::TARGET,
 };
 
 /// Why there is no list.
@@ -32,39 +33,51 @@ pub fn of(repo: &Repo) -> Result<String, Error> {
     let mut cargo = repo.cargo();
     let text =
         program::output(cargo.args(["metadata", "--locked", "--format-version", "1", "--filter-platform", triple]))?;
-    let mut roots: Vec<String> = repo.plugins()?.into_iter().map(|plugin| plugin.name).collect();
-    roots.push("host".to_owned());
-    Ok(serde_json::to_string_pretty(&list(&serde_json::from_str(&text)?, &roots))?)
+    let mut linked = linked(repo, triple, &["host".to_owned()])?;
+    let plugins: Vec<String> = repo.plugins()?.into_iter().map(|plugin| plugin.name).collect();
+    linked.extend(self::linked(repo, TARGET, &plugins)?);
+    Ok(serde_json::to_string_pretty(&list(&serde_json::from_str(&text)?, &linked))?)
 }
 
-fn list(metadata: &Metadata, roots: &[String]) -> Value {
-    let packages: BTreeMap<&str, &Package> =
-        metadata.packages.iter().map(|package| (package.id.as_str(), package)).collect();
-    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
-    let nodes: BTreeMap<&str, &Node> = nodes.map(|node| (node.id.as_str(), node)).collect();
-    let is_root =
-        |package: &&Package| metadata.workspace_members.contains(&package.id) && roots.contains(&package.name);
-    let mut open: Vec<&str> = metadata.packages.iter().filter(is_root).map(|package| package.id.as_str()).collect();
-    let mut linked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    while let Some(id) = open.pop() {
-        if !linked.contains_key(id) {
-            let needs: Vec<&str> = nodes.get(id).map(|node| needs(node)).unwrap_or_default();
-            open.extend(&needs);
-            linked.insert(id, needs);
-        }
+/// Lines such as `serde v1.0.0`, one a crate that is linked. Only `cargo tree` knows: the metadata also names optional
+/// dependencies that no feature asks for.
+fn linked(repo: &Repo, triple: &str, packages: &[String]) -> Result<BTreeSet<String>, Error> {
+    let mut cargo = repo.cargo();
+    cargo.args([
+        "tree",
+        "--locked",
+        "--edges",
+        "normal,no-proc-macro",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--target",
+        triple,
+    ]);
+    for package in packages {
+        cargo.args(["--package", package]);
     }
-    let reference = |id: &&str| packages.get(id).map(|package| purl(package));
-    let components: Vec<Value> =
-        linked.keys().filter_map(|id| packages.get(id)).map(|package| component(package)).collect();
-    let dependencies: Vec<Value> = linked
+    // A path or a mark may follow the version.
+    let line = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    Ok(program::output(&mut cargo)?.lines().map(line).filter(|line| !line.is_empty()).collect())
+}
+
+fn list(metadata: &Metadata, linked: &BTreeSet<String>) -> Value {
+    let is_linked = |package: &&Package| linked.contains(&format!("{} v{}", package.name, package.version));
+    let packages: BTreeMap<&str, &Package> =
+        metadata.packages.iter().filter(is_linked).map(|package| (package.id.as_str(), package)).collect();
+    let nodes = metadata
+        .resolve
         .iter()
-        .map(|(id, needs)| json!({"ref": reference(id), "dependsOn": needs.iter().filter_map(reference).collect::<BTreeSet<_>>()}))
+        .flat_map(|resolve| &resolve.nodes)
+        .filter(|node| packages.contains_key(node.id.as_str()));
+    let reference = |id: &&str| packages.get(id).map(|package| purl(package));
+    let components: Vec<Value> = packages.values().map(|package| component(package)).collect();
+    let dependencies: Vec<Value> = nodes
+        .map(|node| json!({"ref": reference(&node.id.as_str()), "dependsOn": needs(node).iter().filter_map(reference).collect::<BTreeSet<_>>()}))
         .collect();
-    let version = linked
-        .keys()
-        .filter_map(|id| packages.get(id))
-        .find(|package| package.name == "host")
-        .map(|host| &host.version);
+    let version = packages.values().find(|package| package.name == "host").map(|host| &host.version);
     json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -118,7 +131,8 @@ mod tests {
                 {"id": "linked", "deps": [dep("deep", Value::Null)]},
             ]},
         });
-        let list = list(&serde_json::from_value(metadata).unwrap(), &["host".to_owned()]);
+        let linked = ["host v1.0.0+a", "linked v1.0.0+a", "deep v1.0.0+a"].map(str::to_owned);
+        let list = list(&serde_json::from_value(metadata).unwrap(), &BTreeSet::from(linked));
         let names: Vec<&Value> =
             list["components"].as_array().unwrap().iter().map(|component| &component["name"]).collect();
         assert_eq!(names, ["deep", "host", "linked"]);
@@ -128,6 +142,6 @@ mod tests {
         });
         assert_eq!(list["components"][0], deep);
         let on_host = json!({"ref": "pkg:cargo/host@1.0.0%2Ba", "dependsOn": ["pkg:cargo/linked@1.0.0%2Ba"]});
-        assert_eq!(list["dependencies"][1], on_host);
+        assert_eq!(list["dependencies"][0], on_host);
     }
 }
