@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use super::{
     Error,
     pki::Pki,
@@ -56,16 +58,26 @@ impl Gate {
             })
         };
         let (webhook, admin) = (free()?, free()?);
-        // Every JSON string is a YAML string.
-        let text = |path: &Path| serde_json::Value::from(path.display().to_string());
-        let (certificate, key, authority) =
-            (text(&pki.server.certificate), text(&pki.server.key), text(&pki.authority));
-        let journal = serde_json::Value::from(format!("sqlite://{}", folder.join("journal.db").display()));
-        let yaml = format!(
-            "apiVersion: pathgate.io/v1alpha1\nkind: Gate\nwebhook:\n  listen: {webhook}\n  tls: {{certificate: {certificate}, key: {key}, clientCA: {authority}, clientNames: [kube-apiserver]}}\nadmin: {{listen: \"{admin}\"}}\njournal: {{url: {journal}}}\n"
-        );
+        let tls = json!({
+            "certificate": pki.server.certificate,
+            "key": pki.server.key,
+            "clientCA": pki.authority,
+            "clientNames": ["kube-apiserver"],
+        });
+        // JSON is YAML, and quotes any path.
+        let settings = json!({
+            "apiVersion": "pathgate.io/v1alpha1",
+            "kind": "Gate",
+            "webhook": {"listen": webhook.to_string(), "tls": tls},
+            "admin": {"listen": admin.to_string()},
+            "journal": {"url": format!("sqlite://{}", folder.join("journal.db").display())},
+        });
         let config = folder.join("gate.yaml");
-        fs::write(&config, yaml).map_err(|source| Error::File { doing: "write", path: config.clone(), source })?;
+        fs::write(&config, settings.to_string()).map_err(|source| Error::File {
+            doing: "write",
+            path: config.clone(),
+            source,
+        })?;
         Ok(Self { program, config, webhook, admin })
     }
 
