@@ -1,0 +1,117 @@
+//! Builds the plugins: a core module by cargo, a component by `encode`, a file in `target/plugins`.
+//!
+//! A file that would be the same is left alone, time stamp included, so that the host that embeds it is not built again.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    program::{self, Failed},
+    repo::{self, Member, Repo},
+    setup::{TARGET, Toolchain},
+};
+
+/// Why the plugins are not built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("find the plugins")]
+    Find(#[from] repo::Error),
+    #[error("no crate under `plugins/` is built as `cdylib`, so there is no plugin")]
+    None,
+    #[error("build the plugins")]
+    Build(#[from] Failed),
+    #[error("make a component of the plugin `{plugin}`")]
+    Encode { plugin: String, source: encode::EncodeError },
+    #[error("{doing} `{path}`")]
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// Builds every plugin and hands back the components' files.
+pub fn build(repo: &Repo, toolchain: &Toolchain) -> Result<Vec<PathBuf>, Error> {
+    let plugins = repo.plugins()?;
+    if plugins.is_empty() {
+        return Err(Error::None);
+    }
+    let mut cargo = toolchain.cargo();
+    cargo.current_dir(repo.root()).args(["build", "--locked", "--quiet", "--profile", "plugin", "--target", TARGET]);
+    // A folder of its own: it never waits for the lock of a host build that is under way.
+    cargo.arg("--target-dir").arg(repo.target("wasm"));
+    for plugin in &plugins {
+        cargo.args(["-p", &plugin.name]);
+    }
+    program::run(&mut cargo)?;
+
+    let folder = repo.target("plugins");
+    fs::create_dir_all(&folder).map_err(file("make", &folder))?;
+    let components = plugins.iter().map(|plugin| component(repo, plugin)).collect::<Result<Vec<_>, _>>()?;
+    forget_others(&folder, &components).map_err(file("tidy up", &folder))?;
+    Ok(components)
+}
+
+fn component(repo: &Repo, plugin: &Member) -> Result<PathBuf, Error> {
+    let module =
+        repo.target("wasm").join(TARGET).join("plugin").join(format!("{}.wasm", plugin.name.replace('-', "_")));
+    let bytes = fs::read(&module).map_err(file("read", &module))?;
+    let bytes = encode::encode(&bytes).map_err(|source| Error::Encode { plugin: plugin.name.clone(), source })?;
+    let path = repo.target("plugins").join(format!("{}.wasm", plugin.name));
+    replace(&path, &bytes).map_err(file("write", &path))?;
+    Ok(path)
+}
+
+/// Writes what differs, whole or not at all: a host build may be reading.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let new = path.with_extension("new");
+    fs::write(&new, bytes)?;
+    fs::rename(new, path)
+}
+
+/// Removes components of plugins that are no more.
+fn forget_others(folder: &Path, components: &[PathBuf]) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") && !components.contains(&path) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_path_buf();
+    move |source| Error::File { doing, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_that_did_not_change_keeps_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wasm");
+        replace(&path, b"one").unwrap();
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+
+        replace(&path, b"one").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), long_ago);
+
+        replace(&path, b"two").unwrap();
+        assert_ne!(fs::metadata(&path).unwrap().modified().unwrap(), long_ago);
+    }
+
+    #[test]
+    fn a_component_without_a_plugin_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, gone) = (folder.path().join("kept.wasm"), folder.path().join("gone.wasm"));
+        fs::write(&kept, "").unwrap();
+        fs::write(&gone, "").unwrap();
+        forget_others(folder.path(), std::slice::from_ref(&kept)).unwrap();
+        assert_eq!((kept.exists(), gone.exists()), (true, false));
+    }
+}
