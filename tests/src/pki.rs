@@ -29,6 +29,7 @@ pub struct Files {
 }
 
 impl Authority {
+    /// A root of its own.
     pub fn new(common_name: &str) -> Result<Authority> {
         let mut params = params(common_name, None, &[])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -35,6 +35,7 @@ impl Process {
         Ok(Process { name: name.to_owned(), child, end, log: log.to_owned() })
     }
 
+    /// By which the kernel knows it, for as long as this lives.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -35,10 +35,12 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Where everything is that the cluster writes.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
+    /// A file in that folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
@@ -109,6 +111,7 @@ impl Cluster {
         Identity::new(self.file("root.kubeconfig"))
     }
 
+    /// Somebody who has a client certificate already.
     pub fn with_certificate(&self, name: &str, files: &Files) -> Result<Identity> {
         let user = format!("client-certificate: {}, client-key: {}", quoted(&files.certificate), quoted(&files.key));
         Identity::write(self.folder(), name, SERVER, &user)

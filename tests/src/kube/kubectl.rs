@@ -14,6 +14,7 @@ use std::{
 pub struct Identity(PathBuf);
 
 impl Identity {
+    /// By a kubeconfig that is there.
     pub fn new(kubeconfig: PathBuf) -> Identity {
         Identity(kubeconfig)
     }
@@ -35,10 +36,12 @@ impl Identity {
 }
 
 impl Cluster {
+    /// A kubectl command as somebody; a failure of the command is an answer.
     pub fn kubectl(&self, who: &Identity, args: &[&str]) -> Result<Output> {
         self.kubectl_with(who, args, b"")
     }
 
+    /// The same with something on standard input.
     pub fn kubectl_with(&self, who: &Identity, args: &[&str], stdin: &[u8]) -> Result<Output> {
         let mut command = self.binaries.command("kubectl");
         command.env("HOME", self.folder()).arg("--kubeconfig").arg(&who.0);
@@ -51,6 +54,7 @@ impl Cluster {
         self.kubectl(who, &["get", "--raw", path])
     }
 
+    /// Makes it so, as the tests themselves.
     pub fn apply(&self, manifest: &str) -> Result<()> {
         let args = ["apply", "--validate=ignore", "--filename", "-"];
         self.kubectl_with(&self.root(), &args, manifest.as_bytes())?.ok()?;
