@@ -1,0 +1,3 @@
+module sarload
+
+go 1.26.0

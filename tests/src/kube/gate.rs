@@ -1,0 +1,156 @@
+//! The gate itself: the real `pathgate serve`, beside kube-apiserver as a static pod would be.
+
+use super::{cluster::Cluster, kubectl::Identity};
+use crate::{
+    pki::Authority,
+    process::{Process, eventually},
+    world,
+};
+use anyhow::{Context, Result, bail, ensure};
+use host::journal::{Journal, Reader};
+use serde_json::json;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
+use wire::{Decision, Entry, Row};
+
+/// A `pathgate serve` with its own authority for both sides of the webhook's connection.
+pub struct Gate {
+    process: Option<Process>,
+    config: PathBuf,
+    log: PathBuf,
+    /// The URL of its journal.
+    journal: String,
+    settings: serde_json::Value,
+}
+
+impl Gate {
+    /// Writes its certificates, its configuration, and the kubeconfig by which kube-apiserver finds it.
+    pub fn prepare(cluster: &Cluster) -> Result<Gate> {
+        let folder = cluster.file("gate");
+        fs::create_dir(&folder)?;
+        let authority = Authority::new("gate-ca")?;
+        let authority_file = authority.identity().write(&folder, "ca")?.certificate;
+        let server = authority.server("pathgate", &["127.0.0.1"])?.write(&folder, "server")?;
+        let client = authority.client("kube-apiserver", None)?.write(&folder, "client")?;
+        let user = format!("client-certificate: {:?}, client-key: {:?}", client.certificate, client.key);
+        // In a folder of its own, because this kubeconfig trusts the gate's authority and not the cluster's.
+        Identity::write(&folder, "webhook", WEBHOOK, &user)?;
+        fs::copy(folder.join("webhook.kubeconfig"), cluster.file("webhook.kubeconfig"))?;
+        let journal = format!("sqlite://{}", folder.join("journal.db").display());
+        let settings = json!({
+            "apiVersion": "pathgate.io/v1alpha1",
+            "kind": "Gate",
+            "webhook": {
+                "listen": "127.0.0.1:9443",
+                "tls": {
+                    "certificate": server.certificate,
+                    "key": server.key,
+                    "clientCA": authority_file,
+                    "clientNames": ["kube-apiserver"],
+                },
+            },
+            "admin": {"listen": ADMIN.to_string()},
+            "journal": {"url": journal},
+        });
+        let gate = Gate {
+            process: None,
+            config: folder.join("gate.yaml"),
+            log: cluster.file("pathgate.log"),
+            journal,
+            settings,
+        };
+        gate.write(&gate.settings)?;
+        Ok(gate)
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    pub fn start(&mut self) -> Result<()> {
+        let mut command = Command::new(world::pathgate()?);
+        command.arg("serve").arg("--config").arg(&self.config);
+        let process = self.process.insert(Process::start("pathgate", &mut command, &self.log)?);
+        eventually("the gate is ready", START, &[process], || {
+            let (status, body) = admin("/readyz?verbose")?;
+            ensure!(status == 200, "{status}: {body}");
+            Ok(())
+        })
+    }
+
+    /// Asks it to drain and end, as a kubelet does with a static pod.
+    pub fn stop(&mut self) -> Result<()> {
+        let status = self.process.take().context("the gate does not run")?.stop(START)?;
+        ensure!(status.success(), "the gate ended with {status}");
+        Ok(())
+    }
+
+    /// Changes the list of plugins in its configuration file, as an editor does: a new file in place of the old. None is
+    /// the built-in ones with their defaults.
+    pub fn set_plugins(&self, plugins: Option<&[serde_json::Value]>) -> Result<()> {
+        let mut settings = self.settings.clone();
+        if let (Some(plugins), Some(sections)) = (plugins, settings.as_object_mut()) {
+            sections.insert("plugins".into(), json!(plugins));
+        }
+        self.write(&settings)
+    }
+
+    /// Every decision on record, read beside the gate while it writes. A gap would be a loss.
+    pub fn decisions(&self) -> Result<Vec<Decision>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let rows = runtime.block_on(async {
+            let reader = Journal::read_only(&self.journal).await?;
+            let mut rows = Vec::<Row>::new();
+            loop {
+                let page = reader.since(rows.last().map_or(0, |it| it.row), Reader::PAGE).await?;
+                if page.is_empty() {
+                    reader.close().await;
+                    return anyhow::Ok(rows);
+                }
+                rows.extend(page);
+            }
+        })?;
+        let mut decisions = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row.entry {
+                Entry::Decision(decision) => decisions.push(*decision),
+                Entry::Gap(gap) => bail!("the journal lost decisions: {gap:?}"),
+                Entry::Event(_) => {}
+            }
+        }
+        Ok(decisions)
+    }
+
+    /// What it shows to an operator.
+    pub fn readyz(&self) -> Result<String> {
+        Ok(admin("/readyz?verbose")?.1)
+    }
+
+    fn write(&self, settings: &serde_json::Value) -> Result<()> {
+        // JSON is YAML.
+        let new = self.config.with_extension("new");
+        fs::write(&new, serde_json::to_string_pretty(settings)?)?;
+        fs::rename(&new, &self.config).with_context(|| format!("replace {:?}", self.config))
+    }
+}
+
+/// A GET to the gate's admin door.
+pub fn admin(path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&ADMIN, AT_ONCE).context("connect to the gate's admin door")?;
+    stream.set_read_timeout(Some(AT_ONCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {ADMIN}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("no HTTP in {answer:?}") };
+    let status = head.split(' ').nth(1).context("no status")?.parse()?;
+    Ok((status, body.to_owned()))
+}
+
+const WEBHOOK: &str = "https://127.0.0.1:9443/authorize";
+const ADMIN: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9090));
+/// A debug build that compiles its plugins on a busy machine.
+const START: Duration = Duration::from_secs(60);
+const AT_ONCE: Duration = Duration::from_secs(5);

@@ -1,0 +1,45 @@
+//! What the gate promises to a cluster, in the order in which it is kept.
+
+use super::Setting;
+use anyhow::Result;
+
+mod begin;
+mod guard;
+mod record;
+mod swap;
+
+/// A promise and how to see that it is kept.
+pub struct Promise {
+    pub name: &'static str,
+    /// Without it the next ones make no sense.
+    pub vital: bool,
+    pub keep: fn(&mut Setting) -> Result<()>,
+}
+
+macro_rules! promises {
+    ($($(#[$vital:ident])? $module:ident :: $name:ident,)+) => {
+        &[$(Promise { name: stringify!($name), vital: promises!(@ $($vital)?), keep: $module::$name },)+]
+    };
+    (@ vital) => { true };
+    (@) => { false };
+}
+
+pub const ALL: &[Promise] = promises![
+    #[vital]
+    begin::the_apiserver_comes_up_while_the_gate_is_down,
+    #[vital]
+    begin::the_apiserver_obeys_the_gate_once_it_is_there,
+    #[vital]
+    begin::a_node_joins_by_tls_bootstrap_with_the_gate_enforcing,
+    #[vital]
+    guard::a_pod_is_scheduled_and_runs,
+    guard::an_administrator_execs_and_reads_logs,
+    guard::a_service_account_with_nodes_proxy_is_refused_with_our_reason,
+    guard::its_twin_with_nodes_metrics_passes,
+    guard::a_kubelet_reads_its_own_node_and_no_other,
+    swap::a_changed_config_takes_effect_without_a_restart,
+    swap::a_plugin_that_loops_is_contained,
+    begin::the_cluster_goes_on_while_the_gate_restarts,
+    record::the_journal_holds_one_row_for_each_review,
+    record::every_decision_in_the_audit_log_is_in_the_journal,
+];
