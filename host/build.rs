@@ -12,7 +12,9 @@ fn main() {
         .collect();
     names.sort();
     if names.is_empty() {
-        println!("cargo::error=the built-in plugins are not built yet: run `cargo xtask plugins` first (`cargo xtask setup` once before)");
+        println!(
+            "cargo::error=the built-in plugins are not built yet: run `cargo xtask plugins` first (`cargo xtask setup` once before)"
+        );
         return;
     }
     let mut list = String::from("[");

@@ -4,7 +4,7 @@
 #![no_main]
 
 use host::{
-    authz::review,
+    review,
     paths::{Names, classify},
 };
 use libfuzzer_sys::fuzz_target;

@@ -17,10 +17,12 @@
 
 mod body;
 mod metrics;
-pub mod review;
 mod timeout;
 
-use crate::decision::{Ask, Reply};
+use crate::{
+    decision::{Ask, Reply},
+    review::{self, Review, ReviewFault},
+};
 use body::Content;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -30,7 +32,6 @@ use hyper::{
     header::{ALLOW, CONTENT_TYPE, HeaderValue},
 };
 use metrics::{Outcome, Refusal};
-use review::{Review, ReviewFault};
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -10,8 +10,8 @@ mod units;
 use raw::Faults;
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-/// A whole configuration. A section that is absent is a door closed.
-#[derive(Clone, Debug, PartialEq)]
+/// A whole configuration. A section that is absent is a door closed; the default has none.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// Where the inventory comes from; without it there is none.
     pub cluster: Option<Cluster>,

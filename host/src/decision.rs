@@ -19,3 +19,13 @@ pub struct Reply {
     /// What the user is told, decision id included.
     pub reason: String,
 }
+
+/// What several plugins say together: deny wins, then allow, then silence. What is in the shadow does not count.
+pub fn combine(opinions: &[wire::Opinion]) -> (wire::Verdict, Option<&wire::Opinion>) {
+    let first = |verdict| opinions.iter().find(|it| !it.shadow && it.verdict == verdict);
+    match (first(wire::Verdict::Deny), first(wire::Verdict::Allow)) {
+        (Some(deny), _) => (wire::Verdict::Deny, Some(deny)),
+        (None, Some(allow)) => (wire::Verdict::Allow, Some(allow)),
+        (None, None) => (wire::Verdict::NoOpinion, None),
+    }
+}

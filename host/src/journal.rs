@@ -199,11 +199,11 @@ pub struct Metrics {
 impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         let mut counter = |name, help, metric: &Counter| registry.register(name, help, metric.clone());
-        counter("pathgate_journal_recorded", "Entries that the journal took", &self.recorded);
-        counter("pathgate_journal_lost", "Entries that the journal could not take", &self.lost);
-        counter("pathgate_journal_committed", "Rows that are on disk", &self.committed);
-        registry.register("pathgate_journal_queue_depth", "Entries that wait to be committed", self.waiting.clone());
-        registry.register("pathgate_journal_commit_duration_seconds", "How long a commit took", self.commit.clone());
+        counter("journal_recorded", "Entries that the journal took", &self.recorded);
+        counter("journal_lost", "Entries that the journal could not take", &self.lost);
+        counter("journal_committed", "Rows that are on disk", &self.committed);
+        registry.register("journal_queue_depth", "Entries that wait to be committed", self.waiting.clone());
+        registry.register("journal_commit_duration_seconds", "How long a commit took", self.commit.clone());
     }
 
     fn depth(&self, load: &Load) {

@@ -1,1 +1,7 @@
-fn main() {}
+//! `pathgate`: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    host::cli::run()
+}

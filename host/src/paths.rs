@@ -45,6 +45,15 @@ pub struct ProxyName<'a> {
     pub port: &'a str,
 }
 
+impl Class {
+    /// The class as plugins are told it.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let words =
+            [("source", self.source.as_str()), ("traversal", self.traversal.as_str()), ("path", self.path.as_str())];
+        words.map(|(key, word)| (format!("pathgate.io/{key}"), word.to_owned())).into()
+    }
+}
+
 /// Puts a request into its class. It allocates nothing.
 pub fn classify(request: &Request, names: &Names) -> Class {
     let source = match fault(request) {

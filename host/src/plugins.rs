@@ -189,6 +189,11 @@ impl Plugins {
         set
     }
 
+    /// Goes back to a set that was in force before.
+    pub fn restore(&self, set: Arc<Set>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = set;
+    }
+
     /// Asks one plugin, within its limits and what is left of the caller's time, waiting for a sandbox included.
     pub fn ask(
         &self,

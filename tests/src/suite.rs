@@ -3,5 +3,6 @@
 mod kube;
 mod linux;
 mod pki;
+mod plugins;
 mod process;
 mod world;

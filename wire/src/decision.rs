@@ -1,9 +1,6 @@
 //! What was decided, by whom, and everything needed to decide it again.
 
-use crate::{
-    Path, Request, Source, Traversal,
-    paths::words,
-};
+use crate::{Path, Request, Source, Traversal, paths::words};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 

@@ -1,6 +1,6 @@
 //! Reads a body: in one piece where it came so, never more than may be kept.
 
-use super::review::BODY;
+use crate::review::BODY;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body;

@@ -8,11 +8,8 @@ pub(super) const PLUGIN: &str = "pathgate:policy/plugin@1.0.0";
 pub(super) const AUTHORIZE: &str = "pathgate:policy/authorize@1.0.0";
 pub(super) const CRYPTO: &str = "pathgate:policy/crypto@1.0.0";
 /// The other interfaces that a component may export.
-pub(super) const OTHERS: [&str; 3] = [
-    "pathgate:policy/verify-peer@1.0.0",
-    "pathgate:policy/approve-csr@1.0.0",
-    "pathgate:policy/gate@1.0.0",
-];
+pub(super) const OTHERS: [&str; 3] =
+    ["pathgate:policy/verify-peer@1.0.0", "pathgate:policy/approve-csr@1.0.0", "pathgate:policy/gate@1.0.0"];
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
@@ -23,6 +20,7 @@ pub(super) struct Lent<'a> {
 
 #[derive(Clone, ComponentType, Lift)]
 #[component(record)]
+#[expect(dead_code, reason = "part of the contract; no attribute is defined yet")]
 pub(super) struct Attribute {
     pub(super) key: String,
     pub(super) value: String,
@@ -35,6 +33,7 @@ pub(super) struct WitRule {
     pub(super) summary: String,
     pub(super) advice: String,
     pub(super) source: String,
+    #[expect(dead_code, reason = "part of the contract; no attribute is defined yet")]
     pub(super) attributes: Vec<Attribute>,
 }
 
@@ -47,6 +46,7 @@ pub(super) struct WitInfo {
     #[component(name = "config-schema")]
     pub(super) config_schema: String,
     pub(super) rules: Vec<WitRule>,
+    #[expect(dead_code, reason = "part of the contract; no attribute is defined yet")]
     pub(super) attributes: Vec<Attribute>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct WitContext<'a> {
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
-struct Extra<'a> {
+pub(super) struct Extra<'a> {
     key: &'a str,
     values: &'a [&'a str],
 }
@@ -74,8 +74,7 @@ struct Extra<'a> {
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(clippy::enum_variant_names, reason = "the words of the contract")]
-enum WitOperator {
+pub(super) enum WitOperator {
     #[component(name = "is-in")]
     IsIn,
     #[component(name = "not-in")]
@@ -88,7 +87,7 @@ enum WitOperator {
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
-struct WitRequirement<'a> {
+pub(super) struct WitRequirement<'a> {
     key: &'a str,
     operator: WitOperator,
     values: &'a [&'a str],
@@ -96,7 +95,7 @@ struct WitRequirement<'a> {
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
-struct ResourceAttributes<'a> {
+pub(super) struct ResourceAttributes<'a> {
     namespace: &'a str,
     verb: &'a str,
     group: &'a str,
@@ -112,14 +111,14 @@ struct ResourceAttributes<'a> {
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
-struct NonResourceAttributes<'a> {
+pub(super) struct NonResourceAttributes<'a> {
     path: &'a str,
     verb: &'a str,
 }
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(variant)]
-enum WitTarget<'a> {
+pub(super) enum WitTarget<'a> {
     #[component(name = "resource")]
     Resource(ResourceAttributes<'a>),
     #[component(name = "non-resource")]
@@ -140,6 +139,7 @@ pub(super) struct WitRequest<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "made by the guest")]
 pub(super) enum WitVerdict {
     #[component(name = "no-opinion")]
     NoOpinion,
@@ -156,6 +156,7 @@ pub(super) struct WitAnswer {
     pub(super) rule: String,
     pub(super) reason: String,
     pub(super) notes: Vec<String>,
+    #[expect(dead_code, reason = "part of the contract; no attribute is defined yet")]
     pub(super) attributes: Vec<Attribute>,
 }
 

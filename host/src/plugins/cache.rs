@@ -19,7 +19,9 @@ impl Cache {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let about = fs::metadata(folder)?;
         if about.uid() != effective_uid()? || about.permissions().mode() & 0o022 != 0 {
-            return Err(io::Error::other("others may write to it, and it holds machine code: remove it, or chmod 0700"));
+            return Err(io::Error::other(
+                "others may write to it, and it holds machine code: remove it, or chmod 0700",
+            ));
         }
         Ok(Cache { folder: folder.to_owned() })
     }

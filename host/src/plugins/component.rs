@@ -34,7 +34,11 @@ impl Code {
         let engine = &sandbox.engine;
         // `crypto` is the only import that may be granted. No interface served by this version needs it yet.
         if let Some((name, _)) = component.component_type().imports(engine).next() {
-            let hint = if name == CRYPTO { "certificates are not judged by this version" } else { "plugins import nothing but `crypto`" };
+            let hint = if name == CRYPTO {
+                "certificates are not judged by this version"
+            } else {
+                "plugins import nothing but `crypto`"
+            };
             return Err(LoadError::Import { name: name.to_owned(), hint });
         }
         let find = |interface, function| {
@@ -54,7 +58,11 @@ impl Code {
     /// The interfaces that it exports.
     pub(super) fn interfaces(&self) -> Vec<&'static str> {
         let component = self.linked.component();
-        [PLUGIN, AUTHORIZE].into_iter().chain(OTHERS).filter(|name| component.get_export(None, *name).is_some()).collect()
+        [PLUGIN, AUTHORIZE]
+            .into_iter()
+            .chain(OTHERS)
+            .filter(|name| component.get_export(None, *name).is_some())
+            .collect()
     }
 
     pub(super) fn can_authorize(&self) -> bool {

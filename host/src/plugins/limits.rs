@@ -54,9 +54,9 @@ impl Failed {
 
     /// Tells what ended a call, and reads a panic's last words out of the memory of the instance.
     pub(super) fn of(error: &Error, mut store: impl AsContextMut) -> Failed {
-        let words = error.downcast_ref::<WasmCoreDump>().and_then(|dump| {
-            dump.memories().iter().find_map(|memory| last_words(memory.data(store.as_context_mut())))
-        });
+        let words = error
+            .downcast_ref::<WasmCoreDump>()
+            .and_then(|dump| dump.memories().iter().find_map(|memory| last_words(memory.data(store.as_context_mut()))));
         Failed::kind_of(error, words)
     }
 

@@ -58,8 +58,17 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("plugin");
         registry.register("errors", "Calls that gave no answer, by why", self.errors.clone());
         registry.register("generation", "Ascends with each set of plugins that took effect", self.generation.clone());
-        registry.register("quarantined", "1 while a plugin that failed too often is not asked", self.quarantined.clone());
-        registry.register_with_unit("duration", "Time of a call, instance included", Unit::Seconds, self.seconds.clone());
+        registry.register(
+            "quarantined",
+            "1 while a plugin that failed too often is not asked",
+            self.quarantined.clone(),
+        );
+        registry.register_with_unit(
+            "duration",
+            "Time of a call, instance included",
+            Unit::Seconds,
+            self.seconds.clone(),
+        );
         registry.register("fuel", "Units of fuel that a call burnt", self.fuel.clone());
         registry.register_with_unit("wait", "Time until a sandbox was free", Unit::Seconds, self.wait.clone());
     }

@@ -4,7 +4,9 @@ use super::{
     Cache, LoadError, Sandbox, Spec,
     bindings::{WitInfo, WitVerdict},
     breaker::Breaker,
-    cases, component::Code, digest,
+    cases,
+    component::Code,
+    digest,
     limits::{Bounds, Failed},
     metrics::PluginMetrics,
     snapshot::Instrumented,
@@ -150,18 +152,22 @@ impl Plugin {
         answer
     }
 
+    /// The component, as it is kept for explanations.
+    pub fn component(&self) -> &[u8] {
+        &self.spec.component
+    }
+
+    /// The config as canonical JSON, as it is kept for explanations.
+    pub fn config(&self) -> String {
+        canonical(&self.spec.config).to_string()
+    }
+
     /// Whether it is not asked at present because it failed too often.
     pub fn is_quarantined(&self) -> bool {
         self.breaker.is_open()
     }
 
-    fn run(
-        &self,
-        bounds: &Bounds,
-        now: u64,
-        facts: &[(String, String)],
-        request: &Request,
-    ) -> Result<Answer, Failed> {
+    fn run(&self, bounds: &Bounds, now: u64, facts: &[(String, String)], request: &Request) -> Result<Answer, Failed> {
         let mut instance = self.code.start(bounds)?;
         let answer = instance.decide(now, facts, request)?;
         let verdict = match (answer.verdict, self.role) {
@@ -171,7 +177,9 @@ impl Plugin {
             (WitVerdict::Allow, Role::Restrict) => {
                 return Err(Failed::new(Failure::Role, "it allowed, and its role is `restrict`"));
             }
-            (WitVerdict::Deny, Role::Grant) => return Err(Failed::new(Failure::Role, "it denied, and its role is `grant`")),
+            (WitVerdict::Deny, Role::Grant) => {
+                return Err(Failed::new(Failure::Role, "it denied, and its role is `grant`"));
+            }
         };
         let fuel = bounds.fuel.saturating_sub(instance.fuel_left());
         Ok(Answer {
@@ -210,7 +218,8 @@ fn describe(code: &Code) -> Result<Info, LoadError> {
     let mut instance = code.start(&Bounds::INIT).map_err(LoadError::Start)?;
     let WitInfo { name, version, asks, config_schema, rules, .. } = instance.describe().map_err(LoadError::Describe)?;
     let schema = serde_json::from_str(&config_schema).map_err(|error| LoadError::Schema(error.to_string()))?;
-    let rule = |it: super::bindings::WitRule| Rule { id: it.id, summary: it.summary, advice: it.advice, source: it.source };
+    let rule =
+        |it: super::bindings::WitRule| Rule { id: it.id, summary: it.summary, advice: it.advice, source: it.source };
     let rules = rules.into_iter().map(rule).collect();
     Ok(Info { name, version, asks, schema, rules, exports: code.interfaces() })
 }
@@ -264,7 +273,9 @@ impl Asks {
         for ask in asks {
             let word = || LoadError::Asks(ask.clone());
             match ask.split_once(':') {
-                Some(("source", name)) => parsed.sources |= bit(name.parse::<Source>().map_err(|_| word())?, Source::ALL),
+                Some(("source", name)) => {
+                    parsed.sources |= bit(name.parse::<Source>().map_err(|_| word())?, Source::ALL)
+                }
                 Some(("traversal", name)) => {
                     parsed.traversals |= bit(name.parse::<Traversal>().map_err(|_| word())?, Traversal::ALL);
                 }

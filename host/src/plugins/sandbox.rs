@@ -27,7 +27,7 @@ impl Sandbox {
             .max_wasm_stack(256 * KIB)
             // A panic's message lies in the memory of the instance that trapped; a backtrace costs 40 µs a trap.
             .coredump_on_trap(true)
-            .wasm_backtrace(false)
+            .wasm_backtrace_max_frames(None)
             // A synchronous host pays half a microsecond a call for the default, true.
             .concurrency_support(false)
             // Same request, same answer: nothing below may depend on the machine.

@@ -79,6 +79,16 @@ pub fn parse(body: &[u8]) -> Result<Review, ReviewFault> {
     Ok(Review { version, request: request(version, raw.spec.unwrap_or_default().0, body.contains(&b'\\')) })
 }
 
+/// Understands a SubjectAccessReviewSpec v1 by itself, as cases and vital flows write it.
+///
+/// # Errors
+/// As [`parse`].
+pub fn from_spec(spec: &serde_json::Value) -> Result<Request, ReviewFault> {
+    let version = Version::V1.as_str();
+    let review = serde_json::json!({"apiVersion": version, "kind": "SubjectAccessReview", "spec": spec});
+    parse(review.to_string().as_bytes()).map(|review| review.request)
+}
+
 /// Answers for a review of which only the beginning was kept, because it is larger than [`BODY`].
 ///
 /// # Errors

@@ -1,0 +1,234 @@
+//! Puts the parts together: binds everything first, then runs until told to stop, and drains.
+
+mod load;
+mod reload;
+
+use crate::{
+    admin::{Admin, Check},
+    authz::{self, Webhook},
+    config::{Config, JournalConfig},
+    health::Health,
+    inventory::Inventory,
+    journal::{self, Artifact, Journal, Writer},
+    judge::Judge,
+    plugins::{Plugins, Set},
+    serve::{
+        self, Bound as Door, Guard, Options,
+        tls::{EVERY, Files, Reloader},
+    },
+};
+use prometheus_client::registry::Registry;
+use reload::Reload;
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, info, info_span, warn};
+use wire::Event;
+
+pub use load::{Fault, activate, compile_cache, specs};
+
+/// A gate that has all its addresses, plugins and files, and waits to be run.
+pub struct Bound {
+    webhook: Option<(Door, Arc<Reloader>)>,
+    admin: Option<Door>,
+    journal: Option<(Journal, Writer)>,
+    judge: Arc<Judge>,
+    reload: Arc<Reload>,
+    registry: Registry,
+    door_metrics: authz::Metrics,
+}
+
+impl Bound {
+    /// Opens the journal, loads the plugins, passes the lock-out guard, reads certificates and takes the addresses.
+    ///
+    /// # Errors
+    /// Every fault in a sentence; then nothing listens.
+    pub async fn bind(config: Config, file: PathBuf, text: &str) -> Result<Bound, Vec<Fault>> {
+        let mut registry = Registry::with_prefix("pathgate");
+        let specs = specs(&config)?;
+        let plugins =
+            Arc::new(Plugins::new(compile_cache()).map_err(|error| one("start the sandbox engine", error.as_ref()))?);
+        plugins.register(&mut registry);
+        let journal = match &config.journal {
+            Some(settings) => Some(open_journal(settings).await?),
+            None => None,
+        };
+        let handle = journal.as_ref().map(|(journal, _)| journal.clone());
+        if let Some(journal) = &handle {
+            journal.metrics().register(&mut registry);
+        }
+        let judge = Arc::new(Judge::new(plugins.clone(), handle.clone(), Inventory::default()));
+        judge.register(&mut registry);
+        let set = activate(&plugins, &judge, specs)?;
+        keep(handle.as_ref(), &set).await;
+
+        let sockets = serve::Metrics::register(&mut registry);
+        let door_metrics = authz::Metrics::register(&mut registry);
+        let webhook = match &config.webhook {
+            Some(section) => {
+                let metrics = sockets.door("webhook");
+                let reloader =
+                    Reloader::load(files(section), metrics.clone()).map_err(|error| one("webhook.tls", &error))?;
+                let reloader = Arc::new(reloader);
+                let guard = Guard::Mutual(reloader.clone());
+                Some((open_door(section.listen, guard, metrics).await?, reloader))
+            }
+            None => None,
+        };
+        let admin = match &config.admin {
+            Some(section) => Some(open_door(section.listen, Guard::Loopback, sockets.door("admin")).await?),
+            None => None,
+        };
+        let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
+        let reload = Arc::new(Reload::new(file, text, config, plugins, judge.clone(), handle, reloader));
+        Ok(Bound { webhook, admin, journal, judge, reload, registry, door_metrics })
+    }
+
+    /// Where the webhook listens.
+    pub fn webhook(&self) -> Option<SocketAddr> {
+        self.webhook.as_ref().map(|(door, _)| door.address())
+    }
+
+    /// Where health and metrics are.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Door::address)
+    }
+
+    /// Serves until stopped, then drains: doors first, the journal last.
+    pub async fn run(self, stop: CancellationToken) {
+        let Bound { webhook, admin, journal, judge, reload, registry, door_metrics } = self;
+        let doors = TaskTracker::new();
+        let keepers = TaskTracker::new();
+        let handle = journal.as_ref().map(|(journal, _)| journal.clone());
+        let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
+        let checks = checks(reload.clone(), handle.clone(), reloader);
+        if let Some((_, writer)) = journal {
+            keepers.spawn(writer.run().instrument(info_span!("journal")));
+        }
+        note(handle.as_ref(), "started", "the gate serves", &[]);
+        if let Some((door, reloader)) = webhook {
+            info!(address = %door.address(), "webhook listens");
+            doors.spawn(reloader.watch(EVERY, stop.child_token()).instrument(info_span!("certificates")));
+            let judge = judge.clone();
+            let webhook = Webhook::new(Arc::new(move |ask| judge.decide(ask)), authz::Limits::default(), door_metrics);
+            let webhook = Arc::new(webhook);
+            let answer = move |request, peer: Arc<str>| {
+                let webhook = webhook.clone();
+                async move { webhook.answer(request, &peer).await }
+            };
+            doors.spawn(serve_door(door, answer, stop.child_token()).instrument(info_span!("webhook")));
+        }
+        doors.spawn(reload.clone().watch(stop.child_token()).instrument(info_span!("reload")));
+        // Health is answered until the very end, so that a probe sees the drain and not a dead port.
+        let end = CancellationToken::new();
+        if let Some(door) = admin {
+            info!(address = %door.address(), "admin listens");
+            let admin = Arc::new(Admin::new(checks, Arc::new(registry)));
+            let answer = move |request, _: Arc<str>| {
+                let admin = admin.clone();
+                async move { admin.answer(&request) }
+            };
+            keepers.spawn(serve_door(door, answer, end.clone()).instrument(info_span!("admin")));
+        }
+        stop.cancelled().await;
+        info!("stops: new connections are refused, what runs comes to its end");
+        doors.close();
+        doors.wait().await;
+        note(handle.as_ref(), "stopped", "the gate was told to stop", &[]);
+        if let Some(journal) = handle
+            && let Err(error) = journal.close(CLOSE).await
+        {
+            warn!(%error, "journal is not complete");
+        }
+        end.cancel();
+        keepers.close();
+        keepers.wait().await;
+    }
+}
+
+async fn serve_door<H, F>(door: Door, answer: H, stop: CancellationToken)
+where
+    H: Fn(hyper::Request<hyper::body::Incoming>, Arc<str>) -> F + Send + Sync + 'static,
+    F: Future<Output = hyper::Response<http_body_util::Full<bytes::Bytes>>> + Send + 'static,
+{
+    if let Err(cut) = door.run(answer, stop).await {
+        warn!(%cut, "requests were cut off");
+    }
+}
+
+async fn open_door(address: SocketAddr, guard: Guard, metrics: serve::DoorMetrics) -> Result<Door, Vec<Fault>> {
+    serve::bind(address, guard, Options::default(), metrics).await.map_err(|error| one("listen", &error))
+}
+
+async fn open_journal(settings: &JournalConfig) -> Result<(Journal, Writer), Vec<Fault>> {
+    let options = journal::Options {
+        url: settings.url.clone(),
+        retention: settings.retention,
+        queue: settings.queue,
+        strict: settings.strict,
+    };
+    Journal::open(options).await.map_err(|error| one("journal", &error))
+}
+
+/// Puts components and configs where `explain` finds them after they were swapped.
+async fn keep(journal: Option<&Journal>, set: &Set) {
+    let Some(journal) = journal else { return };
+    for plugin in &set.plugins {
+        for (kind, bytes) in [(Artifact::Component, plugin.component()), (Artifact::Config, plugin.config().as_bytes())]
+        {
+            if let Err(error) = journal.keep(kind, bytes).await {
+                warn!(plugin = plugin.name, %error, "its decisions cannot be explained once it is swapped");
+            }
+        }
+    }
+}
+
+fn checks(reload: Arc<Reload>, journal: Option<Journal>, reloader: Option<Arc<Reloader>>) -> Vec<Check> {
+    let quarantine = reload.clone();
+    let mut checks =
+        vec![Check::new("config", move || reload.health()), Check::new("plugins", move || quarantine.plugins_health())];
+    if let Some(journal) = journal {
+        checks.push(Check::new("journal", move || match journal.health() {
+            journal::Health::Ok => Health::Ok,
+            journal::Health::Degraded { error, .. } if journal.is_strict() => Health::Fail(error.to_string()),
+            journal::Health::Degraded { error, .. } => Health::Warn(error.to_string()),
+        }));
+    }
+    if let Some(reloader) = reloader {
+        checks.push(Check::new("certificates", move || reloader.health(SystemTime::now())));
+    }
+    checks
+}
+
+fn note(journal: Option<&Journal>, kind: &str, message: &str, attributes: &[(String, String)]) {
+    if let Some(journal) = journal {
+        let event = Event {
+            at: crate::judge::now(),
+            kind: kind.into(),
+            message: message.into(),
+            attributes: attributes.to_vec(),
+        };
+        // A loss is counted by the journal itself.
+        let _ = journal.note(event);
+    }
+}
+
+fn files(section: &crate::config::Webhook) -> Files {
+    Files {
+        certificate: section.tls.certificate.clone(),
+        key: section.tls.key.clone(),
+        client_ca: section.tls.client_ca.clone(),
+        client_names: section.tls.client_names.clone(),
+    }
+}
+
+fn one(place: &str, error: &dyn std::error::Error) -> Vec<Fault> {
+    vec![Fault { place: place.to_owned(), message: load::chain(error) }]
+}
+
+/// What is queued is some megabytes at most; a disk that takes longer is a broken one.
+const CLOSE: Duration = Duration::from_secs(10);

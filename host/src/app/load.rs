@@ -1,0 +1,121 @@
+//! From a configuration to plugins that may decide.
+
+use crate::{
+    config::{Config, Module, OnFailure, PluginConfig, Role},
+    judge::{self, Judge, lock_outs},
+    plugins::{self, Bounds, Cache, Plugins, Set, Spec},
+};
+use std::{env, error::Error, fmt, fs, path::PathBuf, sync::Arc};
+
+/// What keeps a gate from starting, or a change from taking effect: a sentence, and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub place: String,
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// Reads every module that a configuration names; or every fault.
+pub fn specs(config: &Config) -> Result<Vec<Spec>, Vec<Fault>> {
+    let builtin = plugins::builtin();
+    let Some(listed) = &config.plugins else {
+        return Ok(builtin.into_iter().map(|(name, component)| default_spec(name, component)).collect());
+    };
+    let mut specs = Vec::new();
+    let mut faults = Vec::new();
+    for (at, plugin) in listed.iter().enumerate() {
+        let component: Result<Arc<[u8]>, String> = match &plugin.module {
+            Module::Builtin => builtin.get(plugin.name.as_str()).map(|&bytes| bytes.into()).ok_or_else(|| {
+                let names: Vec<_> = builtin.keys().copied().collect();
+                format!("this version has no built-in plugin `{}`; it has {}", plugin.name, names.join(", "))
+            }),
+            Module::File(path) => {
+                fs::read(path).map(Arc::from).map_err(|error| format!("read `{}`: {error}", path.display()))
+            }
+        };
+        match component {
+            Ok(component) => specs.push(spec(plugin, component)),
+            Err(message) => faults.push(Fault { place: format!("plugins[{at}].module"), message }),
+        }
+    }
+    if faults.is_empty() { Ok(specs) } else { Err(faults) }
+}
+
+/// Loads a set, passes the lock-out guard, and lets it decide from the next request on; or changes nothing and says why.
+pub fn activate(plugins: &Plugins, judge: &Judge, specs: Vec<Spec>) -> Result<Arc<Set>, Vec<Fault>> {
+    let set = plugins.prepare(specs).map_err(|faults| {
+        let fault = |(name, error): (String, plugins::LoadError)| Fault {
+            place: format!("plugin `{name}`"),
+            message: chain(&error),
+        };
+        faults.into_iter().map(fault).collect::<Vec<_>>()
+    })?;
+    let place = || "lock-out guard".to_owned();
+    let refused = lock_outs(judge, &set, judge::now()).map_err(|message| vec![Fault { place: place(), message }])?;
+    if refused.is_empty() {
+        return Ok(plugins.activate(set));
+    }
+    Err(refused.into_iter().map(|it| Fault { place: place(), message: it.to_string() }).collect())
+}
+
+/// The folder for compiled plugins: `PATHGATE_CACHE_DIR`, else `pathgate` in the user's cache folder. Without one the host compiles at each start.
+pub fn compile_cache() -> Option<Cache> {
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let user = || env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).map(|it| it.join("pathgate"));
+    let folder = env::var_os("PATHGATE_CACHE_DIR").map(PathBuf::from).or_else(user)?;
+    match Cache::open(&folder) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "plugins are compiled at each start");
+            None
+        }
+    }
+}
+
+/// An error and what caused it, in a line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn spec(plugin: &PluginConfig, component: Arc<[u8]>) -> Spec {
+    let hex = |bytes: &[u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Spec {
+        name: plugin.name.clone(),
+        component,
+        sha256: plugin.sha256.as_ref().map(hex),
+        role: plugin.role,
+        shadow: plugin.shadow,
+        on_failure: plugin.failure,
+        bounds: Bounds {
+            fuel: plugin.limits.fuel,
+            deadline: plugin.limits.deadline,
+            memory: usize::try_from(plugin.limits.memory).unwrap_or(usize::MAX),
+            ..Bounds::DECISION
+        },
+        config: plugin.config.clone(),
+    }
+}
+
+fn default_spec(name: &str, component: &[u8]) -> Spec {
+    Spec {
+        name: name.to_owned(),
+        component: component.into(),
+        sha256: None,
+        role: Role::Restrict,
+        shadow: false,
+        on_failure: OnFailure::Deny,
+        bounds: Bounds::DECISION,
+        config: serde_json::json!({}),
+    }
+}

@@ -1,0 +1,180 @@
+//! Takes changes of the configuration and of plugin files while serving. A good one takes effect at once and drops no
+//! request; a bad one keeps the old, and says so in the journal, in readiness and in the log.
+
+use super::{Fault, activate, files, keep, load::specs, note};
+use crate::{
+    config::{Config, Module},
+    health::Health,
+    journal::Journal,
+    judge::Judge,
+    plugins::{Plugins, digest},
+    serve::tls::Reloader,
+};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{task, time};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Watches the files that the running configuration came from.
+pub(super) struct Reload {
+    file: PathBuf,
+    plugins: Arc<Plugins>,
+    judge: Arc<Judge>,
+    journal: Option<Journal>,
+    reloader: Option<Arc<Reloader>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    running: Config,
+    /// What was looked at last, good or bad: digests of the file and of every module.
+    seen: Vec<String>,
+    fault: Option<String>,
+}
+
+impl Reload {
+    pub(super) fn new(
+        file: PathBuf,
+        text: &str,
+        running: Config,
+        plugins: Arc<Plugins>,
+        judge: Arc<Judge>,
+        journal: Option<Journal>,
+        reloader: Option<Arc<Reloader>>,
+    ) -> Reload {
+        let seen = fingerprint(text, &running);
+        Reload { file, plugins, judge, journal, reloader, state: Mutex::new(State { running, seen, fault: None }) }
+    }
+
+    /// Looks until stopped.
+    pub(super) async fn watch(self: Arc<Reload>, stop: CancellationToken) {
+        let mut tick = time::interval(EVERY);
+        tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            let this = self.clone();
+            // A compilation takes a second of a core, and a disk may make its reader wait.
+            match task::spawn_blocking(move || this.look()).await {
+                Ok(true) => keep(self.journal.as_ref(), &self.plugins.current()).await,
+                Ok(false) => {}
+                Err(error) => error!(%error, "the reload broke off; what ran before goes on"),
+            }
+        }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &state.fault {
+            Some(fault) => Health::Warn(format!("{fault}; what was loaded before goes on deciding")),
+            None => Health::Ok,
+        }
+    }
+
+    pub(super) fn plugins_health(&self) -> Health {
+        let set = self.plugins.current();
+        let resting: Vec<_> = set.plugins.iter().filter(|it| it.is_quarantined()).map(|it| it.name.as_str()).collect();
+        match resting.as_slice() {
+            [] => Health::Ok,
+            names => Health::Warn(format!("{} failed too often and rests", names.join(", "))),
+        }
+    }
+
+    /// Looks once. True when a new set of plugins took effect.
+    fn look(&self) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = match fs::read_to_string(&self.file) {
+            Ok(text) => text,
+            Err(error) => {
+                let fault = format!("read `{}`: {error}", self.file.display());
+                self.refuse(&mut state, &fault);
+                return false;
+            }
+        };
+        let parsed = Config::parse(&text, &self.file.display().to_string());
+        let seen = fingerprint(&text, parsed.as_ref().unwrap_or(&state.running));
+        if seen == state.seen {
+            return false;
+        }
+        state.seen = seen;
+        let faults = match parsed {
+            Ok(config) => match self.take(&state.running, &config) {
+                Ok(changed) => {
+                    state.running = config;
+                    state.fault = None;
+                    return changed;
+                }
+                Err(faults) => faults.iter().map(Fault::to_string).collect::<Vec<_>>(),
+            },
+            Err(faults) => faults.iter().map(ToString::to_string).collect(),
+        };
+        self.refuse(&mut state, &faults.join("; "));
+        false
+    }
+
+    fn take(&self, running: &Config, config: &Config) -> Result<bool, Vec<Fault>> {
+        fixed(running, config)?;
+        let specs = specs(config)?;
+        let before = self.plugins.current();
+        let set = activate(&self.plugins, &self.judge, specs)?;
+        // Last: what the plugins refuse must not change the certificates either. The other way round cannot lock out.
+        if let (Some(reloader), Some(webhook)) = (&self.reloader, &config.webhook)
+            && let Err(error) = reloader.point_at(files(webhook))
+        {
+            self.plugins.restore(before);
+            return Err(super::one("webhook.tls", &error));
+        }
+        let digests = |set: &crate::plugins::Set| {
+            set.plugins
+                .iter()
+                .map(|it| (it.name.clone(), format!("{} {}", it.digest, it.config_digest)))
+                .collect::<Vec<_>>()
+        };
+        let attributes = digests(&set);
+        info!(generation = set.generation, "configuration took effect");
+        if attributes != digests(&before) {
+            note(self.journal.as_ref(), "plugin-swapped", "a new set of plugins decides", &attributes);
+        }
+        Ok(true)
+    }
+
+    fn refuse(&self, state: &mut State, fault: &str) {
+        if state.fault.as_deref() == Some(fault) {
+            return;
+        }
+        warn!(fault, "configuration refused; what ran before goes on");
+        note(self.journal.as_ref(), "config-refused", fault, &[]);
+        state.fault = Some(fault.to_owned());
+    }
+}
+
+/// What cannot change while serving.
+fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
+    let changed = [
+        ("webhook.listen", running.webhook.as_ref().map(|it| it.listen) != config.webhook.as_ref().map(|it| it.listen)),
+        ("admin.listen", running.admin != config.admin),
+        ("journal", running.journal != config.journal),
+        ("cluster", running.cluster != config.cluster),
+    ];
+    let faults: Vec<_> = changed
+        .iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(key, _)| Fault { place: (*key).to_owned(), message: "takes effect after a restart only".to_owned() })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+fn fingerprint(text: &str, config: &Config) -> Vec<String> {
+    let modules = config.plugins.iter().flatten().filter_map(|plugin| match &plugin.module {
+        Module::Builtin => None,
+        // A file that cannot be read is a change that will be refused with its reason.
+        Module::File(path) => Some(fs::read(path).map_or_else(|error| error.to_string(), |bytes| digest(&bytes))),
+    });
+    std::iter::once(digest(text.as_bytes())).chain(modules).collect()
+}
+
+/// A person who edits a file looks at the result after about that long.
+const EVERY: Duration = Duration::from_secs(1);
