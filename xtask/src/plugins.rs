@@ -55,9 +55,28 @@ fn component(repo: &Repo, plugin: &Member) -> Result<PathBuf, Error> {
         repo.target("wasm").join(TARGET).join("plugin").join(format!("{}.wasm", plugin.name.replace('-', "_")));
     let bytes = fs::read(&module).map_err(file("read", &module))?;
     let bytes = encode::encode(&bytes).map_err(|source| Error::Encode { plugin: plugin.name.clone(), source })?;
+    let bytes = encode::with_cases(bytes, &cases(repo, plugin)?);
     let path = repo.target("plugins").join(format!("{}.wasm", plugin.name));
     replace(&path, &bytes).map_err(file("write", &path))?;
     Ok(path)
+}
+
+/// All of a plugin's cases as one JSON array: the host runs them before it lets the plugin decide.
+fn cases(repo: &Repo, plugin: &Member) -> Result<String, Error> {
+    let folder = repo.root().join("plugins").join(&plugin.name).join("cases");
+    let entries = fs::read_dir(&folder).map_err(file("read", &folder))?;
+    let mut paths =
+        entries.map(|it| it.map(|it| it.path())).collect::<io::Result<Vec<_>>>().map_err(file("read", &folder))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        let text = fs::read(&path).map_err(file("read", &path))?;
+        let cases: Vec<serde_json::Value> =
+            serde_json::from_slice(&text).map_err(|error| file("read", &path)(io::Error::other(error)))?;
+        all.extend(cases);
+    }
+    Ok(serde_json::Value::Array(all).to_string())
 }
 
 /// Writes what differs, whole or not at all: a host build may be reading.
