@@ -46,10 +46,14 @@ impl Code {
             component.get_export(Some(&interface), function).map(|(_, index)| index)
         };
         let missing = || LoadError::Export(PLUGIN);
+        let authorize = find(AUTHORIZE, "decide");
+        if authorize.is_none() && component.get_export(None, AUTHORIZE).is_some() {
+            return Err(LoadError::Export(AUTHORIZE));
+        }
         let exports = Exports {
             describe: find(PLUGIN, "describe").ok_or_else(missing)?,
             init: find(PLUGIN, "init").ok_or_else(missing)?,
-            authorize: find(AUTHORIZE, "decide"),
+            authorize,
         };
         let linked = Linker::new(engine).instantiate_pre(&component).map_err(LoadError::World)?;
         Ok(Code { linked, exports })
@@ -90,7 +94,21 @@ pub(super) struct Instance<'a> {
     exports: &'a Exports,
 }
 
+/// What `init` answers.
+type Outcome = (Result<(), Vec<WitFault>>,);
+
 impl Instance<'_> {
+    /// Whether every function has the type that the contract gives it: a call finds out too late.
+    pub(super) fn check(&mut self) -> wasmtime::Result<()> {
+        let Instance { store, raw, exports } = self;
+        raw.get_typed_func::<(), (WitInfo,)>(&mut *store, &exports.describe)?;
+        raw.get_typed_func::<(&str,), Outcome>(&mut *store, &exports.init)?;
+        if let Some(decide) = &exports.authorize {
+            raw.get_typed_func::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(&mut *store, decide)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn describe(&mut self) -> Result<WitInfo, Failed> {
         let call = self.raw.get_typed_func::<(), (WitInfo,)>(&mut self.store, &self.exports.describe);
         let answer = call.and_then(|call| call.call(&mut self.store, ()));
@@ -98,8 +116,7 @@ impl Instance<'_> {
     }
 
     pub(super) fn init(&mut self, config: &str) -> Result<Result<(), Vec<WitFault>>, Failed> {
-        type Answer = (Result<(), Vec<WitFault>>,);
-        let call = self.raw.get_typed_func::<(&str,), Answer>(&mut self.store, &self.exports.init);
+        let call = self.raw.get_typed_func::<(&str,), Outcome>(&mut self.store, &self.exports.init);
         let answer = call.and_then(|call| call.call(&mut self.store, (config,)));
         answer.map(|(outcome,)| outcome).map_err(|error| Failed::of(&error, &mut self.store))
     }

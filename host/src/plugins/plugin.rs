@@ -103,6 +103,8 @@ impl Plugin {
             }
         };
         let asks = Asks::parse(&info.asks)?;
+        // What `init` left must fit into what a decision may have, or every decision would fail.
+        code.start(&spec.bounds).map_err(LoadError::Start)?;
         Ok(Plugin {
             name: spec.name.clone(),
             digest: component_digest,
@@ -216,6 +218,7 @@ pub(super) fn run_cases(
 
 fn describe(code: &Code) -> Result<Info, LoadError> {
     let mut instance = code.start(&Bounds::INIT).map_err(LoadError::Start)?;
+    instance.check().map_err(LoadError::World)?;
     let WitInfo { name, version, asks, config_schema, rules, .. } = instance.describe().map_err(LoadError::Describe)?;
     let schema = serde_json::from_str(&config_schema).map_err(|error| LoadError::Schema(error.to_string()))?;
     let rule =

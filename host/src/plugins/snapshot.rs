@@ -25,7 +25,7 @@ pub(super) struct Instrumented<'a> {
 impl<'a> Instrumented<'a> {
     pub(super) fn new(sandbox: &Sandbox, component: &'a [u8]) -> Result<Instrumented<'a>, LoadError> {
         let wizer = Wizer::new();
-        let (original, instrumented) = wizer.instrument_component(component).map_err(LoadError::Snapshot)?;
+        let (original, instrumented) = wizer.instrument_component(component).map_err(LoadError::Compile)?;
         Ok(Instrumented { code: Code::compile(sandbox, &instrumented)?, wizer, original })
     }
 
