@@ -77,7 +77,33 @@ const UNFINISHED: [(&str, &str); 5] = [
     ("thread::sleep", "wait for the event, not for a while"),
     ("time::sleep", "wait for the event, not for a while"),
 ];
-const EXCEPTIONS: [Exception; 0] = [];
+const EXCEPTIONS: [Exception; 5] = [
+    Exception {
+        file: "host/benches/journal.rs",
+        word: "time::sleep",
+        reason: "it paces a load; nothing wakes anybody when a queue shrinks",
+    },
+    Exception {
+        file: "host/src/journal/writer.rs",
+        word: "time::sleep",
+        reason: "it gathers a batch and backs off a full disk, each bounded and cut short by the stop",
+    },
+    Exception {
+        file: "host/src/serve.rs",
+        word: "time::sleep",
+        reason: "accepting failed for lack of files or memory, and no event tells when there are some again",
+    },
+    Exception {
+        file: "host/src/serve/connection.rs",
+        word: "time::sleep",
+        reason: "it is the timer of idle connections",
+    },
+    Exception {
+        file: "host/src/serve/tests/endings.rs",
+        word: "time::sleep",
+        reason: "that time passes is what these promises are about",
+    },
+];
 
 #[cfg(test)]
 mod tests {
