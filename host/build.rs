@@ -1,8 +1,9 @@
-//! Puts the built-in plugins, as `cargo xtask plugins` left them, into the host.
+//! Puts the built-in plugins, as `cargo xtask plugins` left them, into the host, and the version of its engine.
 
 use std::{env, fmt::Write, fs, path::Path};
 
 fn main() {
+    engine_version();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut names: Vec<_> = fs::read_dir(&folder)
@@ -28,4 +29,15 @@ fn main() {
     if let Err(error) = fs::write(Path::new(&out).join("builtin.rs"), list) {
         println!("cargo::error=write the list of built-in plugins: {error}");
     }
+}
+
+/// The journal names the engine that decided: the exact version, which the lock file knows.
+fn engine_version() {
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    println!("cargo::rerun-if-changed={}", lock.display());
+    let text = fs::read_to_string(&lock).unwrap_or_default();
+    let version = text
+        .split("[[package]]")
+        .find_map(|package| package.trim_start().strip_prefix("name = \"wasmtime\"\nversion = \"")?.split('"').next());
+    println!("cargo::rustc-env=WASMTIME_VERSION={}", version.unwrap_or("48"));
 }

@@ -42,7 +42,7 @@ impl Sandbox {
 
     /// The engine and its version, as the journal names it.
     pub fn engine_name() -> &'static str {
-        concat!("wasmtime ", "48")
+        concat!("wasmtime ", env!("WASMTIME_VERSION"))
     }
 }
 
