@@ -27,14 +27,16 @@ pub(super) struct Reload {
     judge: Arc<Judge>,
     journal: Option<Journal>,
     reloader: Option<Arc<Reloader>>,
+    /// Held while plugins compile, for seconds; nobody else waits for it.
     state: Mutex<State>,
+    /// Why the last change was refused.
+    fault: Mutex<Option<String>>,
 }
 
 struct State {
     running: Config,
     /// What was looked at last, good or bad: digests of the file and of every module.
     seen: Vec<String>,
-    fault: Option<String>,
 }
 
 impl Reload {
@@ -48,7 +50,15 @@ impl Reload {
         reloader: Option<Arc<Reloader>>,
     ) -> Reload {
         let seen = fingerprint(text, &running);
-        Reload { file, plugins, judge, journal, reloader, state: Mutex::new(State { running, seen, fault: None }) }
+        Reload {
+            file,
+            plugins,
+            judge,
+            journal,
+            reloader,
+            state: Mutex::new(State { running, seen }),
+            fault: Mutex::default(),
+        }
     }
 
     /// Looks until stopped.
@@ -67,8 +77,7 @@ impl Reload {
     }
 
     pub(super) fn health(&self) -> Health {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match &state.fault {
+        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(fault) => Health::Warn(format!("{fault}; what was loaded before goes on deciding")),
             None => Health::Ok,
         }
@@ -90,7 +99,9 @@ impl Reload {
             Ok(text) => text,
             Err(error) => {
                 let fault = format!("read `{}`: {error}", self.file.display());
-                self.refuse(&mut state, &fault);
+                self.refuse(&fault);
+                // When it is back, it is looked at anew, also if nothing in it changed.
+                state.seen.clear();
                 return false;
             }
         };
@@ -104,14 +115,14 @@ impl Reload {
             Ok(config) => match self.take(&state.running, &config) {
                 Ok(changed) => {
                     state.running = config;
-                    state.fault = None;
+                    *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return changed;
                 }
                 Err(faults) => faults.iter().map(Fault::to_string).collect::<Vec<_>>(),
             },
             Err(faults) => faults.iter().map(ToString::to_string).collect(),
         };
-        self.refuse(&mut state, &faults.join("; "));
+        self.refuse(&faults.join("; "));
         false
     }
 
@@ -141,13 +152,13 @@ impl Reload {
         Ok(true)
     }
 
-    fn refuse(&self, state: &mut State, fault: &str) {
-        if state.fault.as_deref() == Some(fault) {
+    fn refuse(&self, fault: &str) {
+        let before = self.fault.lock().unwrap_or_else(PoisonError::into_inner).replace(fault.to_owned());
+        if before.as_deref() == Some(fault) {
             return;
         }
         warn!(fault, "configuration refused; what ran before goes on");
         note(self.journal.as_ref(), "config-refused", fault, &[]);
-        state.fault = Some(fault.to_owned());
     }
 }
 

@@ -65,7 +65,10 @@ fn a_plugin_without_fuel_refuses_or_is_silent_as_its_config_says() {
         let world = World::with(vec![Spec { on_failure, bounds, ..spec("apiserver_to_kubelet", json!({})) }]);
         let decision = world.ask("alice", json!({"verb": "get", "resource": "nodes", "subresource": "metrics"}));
         let opinion = &decision.opinions[0];
-        assert_eq!((decision.verdict, opinion.rule.as_str(), opinion.failure), (verdict, "failure-fuel", Some(Failure::Fuel)));
+        assert_eq!(
+            (decision.verdict, opinion.rule.as_str(), opinion.failure),
+            (verdict, "failure-fuel", Some(Failure::Fuel))
+        );
     }
 }
 

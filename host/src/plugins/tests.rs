@@ -50,7 +50,8 @@ fn a_config_that_the_schema_refuses_is_named_by_its_pointer() {
 fn a_plugin_that_did_not_change_is_kept_when_another_does() {
     let plugins = Plugins::new(None).unwrap();
     let node = built_in("node_to_apiserver", json!({}));
-    let before = plugins.activate(plugins.prepare(vec![node.clone(), built_in("apiserver_to_kubelet", json!({}))]).unwrap());
+    let before =
+        plugins.activate(plugins.prepare(vec![node.clone(), built_in("apiserver_to_kubelet", json!({}))]).unwrap());
     let changed = built_in("apiserver_to_kubelet", json!({"nodesProxy": ["prom"]}));
     let after = plugins.activate(plugins.prepare(vec![node, changed]).unwrap());
     let same = |name| Arc::ptr_eq(before.plugin(name).unwrap(), after.plugin(name).unwrap());
