@@ -29,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info, info_span, warn};
 use wire::Event;
 
-pub use load::{Fault, activate, compile_cache, specs};
+pub use load::{Fault, activate, chain, compile_cache, specs};
 
 /// A gate that has all its addresses, plugins and files, and waits to be run.
 pub struct Bound {

@@ -56,8 +56,8 @@ pub enum LoadError {
     Size(usize),
     #[error("component has sha256 {found}, and the configuration pins {pinned}")]
     Digest { pinned: String, found: String },
-    #[error("wrap the core module: {0}")]
-    Encode(String),
+    #[error("wrap the core module")]
+    Encode(#[source] encode::EncodeError),
     #[error("compile the component")]
     Compile(#[source] wasmtime::Error),
     #[error("component imports `{name}`: {hint}")]
@@ -173,7 +173,7 @@ impl Plugins {
                 spec.component = component.into();
             }
             Ok(component) => spec.component = component.into(),
-            Err(error) => return Err((name, LoadError::Encode(error.to_string()))),
+            Err(error) => return Err((name, LoadError::Encode(error))),
         }
         let mut plugin =
             Plugin::load(&self.sandbox, self.cache.as_ref(), Arc::new(spec)).map_err(|error| (name.clone(), error))?;
@@ -225,7 +225,7 @@ impl Plugins {
 
     /// Runs a plugin's own cases, each in a fresh instance with its own config.
     pub fn run_cases(&self, component: &[u8], more: Vec<Case>) -> Result<Vec<CaseOutcome>, LoadError> {
-        let component = encode::encode(component).map_err(|error| LoadError::Encode(error.to_string()))?;
+        let component = encode::encode(component).map_err(LoadError::Encode)?;
         plugin::run_cases(&self.sandbox, &component, more)
     }
 

@@ -1,8 +1,10 @@
 //! One binary, one module a promise.
 
+mod cli;
 mod kube;
 mod linux;
 mod pki;
 mod plugins;
 mod process;
+mod webhook;
 mod world;

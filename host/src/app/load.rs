@@ -78,7 +78,7 @@ pub fn compile_cache() -> Option<Cache> {
 }
 
 /// An error and what caused it, in a line.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -2,7 +2,7 @@
 
 use super::{Ending, Faults, Output, new, output, read};
 use crate::{
-    app::{compile_cache, specs},
+    app::{chain, compile_cache, specs},
     config::{Config, OnFailure, Role},
     plugins::{Bounds, Case, Plugin as Loaded, Plugins, Spec},
 };
@@ -18,8 +18,10 @@ use std::{
 
 /// List, inspect, test and write plugins.
 #[derive(Subcommand)]
+#[command(after_help = "Example: pathgate plugin test .")]
 pub(super) enum Plugin {
     /// The built-in plugins, or those of a configuration.
+    #[command(after_help = "Example: pathgate plugin list --output json")]
     List {
         #[arg(long)]
         config: Option<PathBuf>,
@@ -104,9 +106,9 @@ fn list(config: Option<PathBuf>, form: Output) -> Result<Ending, Faults> {
         Some(path) => super::read_config(path)?.0,
         None => Config::default(),
     };
-    let set = engine()?
-        .prepare(specs(&config)?)
-        .map_err(|faults| Faults(faults.iter().map(|(name, error)| format!("plugin `{name}`: {error}")).collect()))?;
+    let set = engine()?.prepare(specs(&config)?).map_err(|faults| {
+        Faults(faults.iter().map(|(name, error)| format!("plugin `{name}`: {}", chain(error))).collect())
+    })?;
     for plugin in &set.plugins {
         show(plugin, form)?;
     }
@@ -190,6 +192,5 @@ fn engine() -> Result<Arc<Plugins>, Faults> {
 }
 
 fn fault(file: &Path, error: &dyn std::error::Error) -> Faults {
-    let cause = error.source().map(|it| format!(": {it}")).unwrap_or_default();
-    Faults(vec![format!("`{}`: {error}{cause}", file.display())])
+    Faults(vec![format!("`{}`: {}", file.display(), chain(error))])
 }
