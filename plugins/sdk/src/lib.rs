@@ -54,6 +54,8 @@ pub use bindings::exports::pathgate::policy::{
     plugin::{Attribute, Context, Fault, Finding, Severity},
     verify_peer,
 };
+/// Signatures and digests, computed by the host. A plugin that uses them imports `crypto`, and nothing else.
+pub use bindings::pathgate::policy::crypto;
 pub use config::Config;
 pub use schemars::JsonSchema;
 pub use serde;
