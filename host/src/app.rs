@@ -48,6 +48,10 @@ impl Bound {
     /// # Errors
     /// Every fault in a sentence; then nothing listens.
     pub async fn bind(config: Config, file: PathBuf, text: &str) -> Result<Bound, Vec<Fault>> {
+        if config.cluster.is_some() {
+            let message = "is not available in this version: nothing watches a cluster yet; remove it".to_owned();
+            return Err(vec![Fault { place: "cluster".to_owned(), message }]);
+        }
         let mut registry = Registry::with_prefix("pathgate");
         let specs = specs(&config)?;
         let plugins =

@@ -351,7 +351,7 @@ pub(super) const SECTIONS: &[&str] = &[
 const API_VERSION: &str = "pathgate.io/v1alpha1";
 
 /// Sections that are read and checked, but have nothing behind them yet. A door that seems open and is not would be worse.
-const UNAVAILABLE: &[&str] = &["cluster", "egress", "admission", "approver", "dashboard"];
+const UNAVAILABLE: &[&str] = &["egress", "admission", "approver", "dashboard"];
 
 const SIGNERS: &[&str] = &["kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"];
 const JOURNAL_URL: &str = "sqlite:///var/lib/pathgate/journal.db";

@@ -299,10 +299,10 @@ async fn metrics_count_what_came_what_was_lost_and_what_is_on_disk() {
         .filter_map(|line| line.rsplit_once(' '))
         .collect();
     let expected = BTreeMap::from([
-        ("pathgate_journal_recorded_total", "4"),
-        ("pathgate_journal_lost_total", "2"),
-        ("pathgate_journal_committed_total", "5"),
-        ("pathgate_journal_queue_depth", "0"),
+        ("journal_recorded_total", "4"),
+        ("journal_lost_total", "2"),
+        ("journal_committed_total", "5"),
+        ("journal_queue_depth", "0"),
     ]);
     assert_eq!(values, expected);
 }
