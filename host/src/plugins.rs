@@ -49,6 +49,22 @@ pub struct Spec {
     pub config: Value,
 }
 
+impl Spec {
+    /// With what the host grants when nothing else is said: it may refuse, it counts, and its failure refuses.
+    pub fn new(name: &str, component: &[u8], config: Value) -> Spec {
+        Spec {
+            name: name.to_owned(),
+            component: component.into(),
+            sha256: None,
+            role: Role::Restrict,
+            shadow: false,
+            on_failure: OnFailure::Deny,
+            bounds: Bounds::DECISION,
+            config,
+        }
+    }
+}
+
 /// Why a plugin was not loaded. What decided before stays in force.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {

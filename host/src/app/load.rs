@@ -1,7 +1,7 @@
 //! From a configuration to plugins that may decide.
 
 use crate::{
-    config::{Config, Module, OnFailure, PluginConfig, Role},
+    config::{Config, Module, PluginConfig},
     judge::{self, Judge, lock_outs},
     plugins::{self, Bounds, Cache, Plugins, Set, Spec},
 };
@@ -24,7 +24,10 @@ impl fmt::Display for Fault {
 pub fn specs(config: &Config) -> Result<Vec<Spec>, Vec<Fault>> {
     let builtin = plugins::builtin();
     let Some(listed) = &config.plugins else {
-        return Ok(builtin.into_iter().map(|(name, component)| default_spec(name, component)).collect());
+        return Ok(builtin
+            .into_iter()
+            .map(|(name, component)| Spec::new(name, component, serde_json::json!({})))
+            .collect());
     };
     let mut specs = Vec::new();
     let mut faults = Vec::new();
@@ -104,18 +107,5 @@ fn spec(plugin: &PluginConfig, component: Arc<[u8]>) -> Spec {
             ..Bounds::DECISION
         },
         config: plugin.config.clone(),
-    }
-}
-
-fn default_spec(name: &str, component: &[u8]) -> Spec {
-    Spec {
-        name: name.to_owned(),
-        component: component.into(),
-        sha256: None,
-        role: Role::Restrict,
-        shadow: false,
-        on_failure: OnFailure::Deny,
-        bounds: Bounds::DECISION,
-        config: serde_json::json!({}),
     }
 }

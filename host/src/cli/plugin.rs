@@ -3,8 +3,8 @@
 use super::{Ending, Faults, Output, new, output, read};
 use crate::{
     app::{chain, compile_cache, specs},
-    config::{Config, OnFailure, Role},
-    plugins::{Bounds, Case, Plugin as Loaded, Plugins, Spec},
+    config::Config,
+    plugins::{Case, Plugin as Loaded, Plugins, Spec},
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -117,16 +117,7 @@ fn list(config: Option<PathBuf>, form: Output) -> Result<Ending, Faults> {
 
 fn inspect(file: &Path, form: Output) -> Result<Ending, Faults> {
     let name = file.file_stem().map(OsStr::to_string_lossy).unwrap_or_default().into_owned();
-    let spec = Spec {
-        name,
-        component: read(file)?.into(),
-        sha256: None,
-        role: Role::Restrict,
-        shadow: false,
-        on_failure: OnFailure::Deny,
-        bounds: Bounds::DECISION,
-        config: json!({}),
-    };
+    let spec = Spec::new(&name, &read(file)?, json!({}));
     let plugin = engine()?.load(spec).map_err(|(_, error)| fault(file, &error))?;
     show(&plugin, form)?;
     Ok(Ending::Yes)
