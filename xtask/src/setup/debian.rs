@@ -151,6 +151,8 @@ fn link(linker: &Path) -> io::Result<()> {
 }
 
 fn put_link(to: &Path, at: &Path) -> io::Result<()> {
+    // A compiler that was just installed has no folder for tools of its own yet.
+    fs::create_dir_all(at.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
     match fs::remove_file(at) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
@@ -194,6 +196,14 @@ mod tests {
         let names = |folder: &Path| fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
         assert_eq!(names(&place.join("lib")), ["libcore-2.rlib"]);
         assert_eq!(names(place.parent().unwrap()), ["wasm32"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_linker_is_put_where_no_tool_stood_before() {
+        let root = tempfile::tempdir().unwrap();
+        let linker = root.path().join("x86_64-unknown-linux-gnu/bin/rust-lld");
+        link(&linker).unwrap();
+        assert_eq!(fs::read_link(&linker).unwrap(), Path::new("/usr/bin/lld-22"));
     }
 
     #[test]
