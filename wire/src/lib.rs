@@ -4,11 +4,30 @@
 //! browser pages hold what older versions wrote. It refuses secrets, and knows no I/O.
 
 mod decision;
+mod demo;
 mod entry;
+pub mod feed;
 mod paths;
+mod plugin;
+pub mod query;
 mod request;
+mod state;
+mod summary;
+mod ticks;
 
 pub use decision::{Decision, Door, Failure, Opinion, Verdict};
+pub use demo::{AttackCard, Caption, Control, Demo};
 pub use entry::{Entry, Event, Gap, Row};
 pub use paths::{Path, Source, Traversal};
+pub use plugin::{
+    Certificate, DecisionDetail, DecisionPage, Explained, FailureCount, Hit, PluginActs, PluginInfo, PluginLimits,
+    RuleText,
+};
+pub use query::Query;
 pub use request::{Operator, Request, Requirement, Resource, Target};
+pub use state::{LaneId, Outcome, Part, Rung, State, Strength, Witness};
+pub use summary::{
+    Acts, Blind, Change, ChangeKind, Check, Counts, Instance, Lane, Minute, Named, PathDetail, Pool, Sentence,
+    SourceStatus, Step, Summary, Todo,
+};
+pub use ticks::Ticks;
