@@ -1,7 +1,7 @@
 //! Thread CPU time of one authorization decision: a plugin in a fresh sandbox with its limits on, Cedar on the same
 //! rules and requests, and the whole judge.
 //!
-//! `cargo bench -p host --bench decide`. Unix only, for the clock. What the figures are, and what they are not:
+//! `cargo xtask bench decide`. Unix only, for the clock. What the figures are, and what they are not:
 //!
 //! - A plugin's row is one call as the judge makes it: a slot, a fresh instance, the request in, the answer out, metrics.
 //!   Cedar's row makes entities of the request and authorizes; its policies are parsed before, as the plugin is compiled
