@@ -102,6 +102,11 @@ impl Bound {
         self.admin.as_ref().map(Door::address)
     }
 
+    /// Where decisions are put on record.
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref().map(|(journal, _)| journal)
+    }
+
     /// Serves until stopped, then drains: doors first, the journal last.
     pub async fn run(self, stop: CancellationToken) {
         let Bound { webhook, admin, journal, judge, reload, registry, door_metrics } = self;

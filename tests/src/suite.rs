@@ -1,6 +1,7 @@
 //! One binary, one module a promise.
 
 mod cli;
+mod demo;
 mod kube;
 mod linux;
 mod pki;

@@ -342,7 +342,8 @@ impl Gate {
 
 type Connection = StreamOwned<ClientConnection, TcpStream>;
 
-fn command() -> Result<Command> {
+/// `pathgate`, with a cache of its own.
+pub fn command() -> Result<Command> {
     let mut command = Command::new(world::pathgate()?);
     command.env("PATHGATE_CACHE_DIR", CACHE).env_remove("RUST_LOG");
     Ok(command)

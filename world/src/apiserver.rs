@@ -29,7 +29,8 @@ use std::{
 };
 use tokio::time;
 
-/// The client side of one kube-apiserver. Its connections are kept and shared.
+/// The client side of one kube-apiserver. Its connections are kept and shared, by clones too.
+#[derive(Clone)]
 pub struct Apiserver {
     webhook: SocketAddr,
     reviews: Https,

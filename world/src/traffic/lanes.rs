@@ -248,5 +248,6 @@ fn controller(name: &str) -> Caller {
     // Its uid follows from its name, so that it is the same in every scene.
     let seed = name.bytes().fold(0_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     let mut rng = fastrand::Rng::with_seed(seed);
-    Caller::service_account("kube-system", name, &crate::cast::uid(&mut rng))
+    let caller = Caller::service_account("kube-system", name, &crate::cast::uid(&mut rng));
+    caller.with("credential-id", &format!("JTI={}", crate::cast::uid(&mut rng)))
 }
