@@ -31,3 +31,6 @@ pub use summary::{
     SourceStatus, Step, Summary, Todo,
 };
 pub use ticks::Ticks;
+
+#[cfg(test)]
+mod golden;
