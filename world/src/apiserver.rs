@@ -175,9 +175,13 @@ fn read(body: &[u8]) -> Result<(Verdict, String), String> {
 
 fn https(tasks: &Tasks, tls: ClientConfig, http: Http) -> Https {
     let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_only();
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    // As Go's client does; with Nagle's algorithm every question waits for an acknowledgement.
+    tcp.set_nodelay(true);
     let connector = match http {
-        Http::One => builder.enable_http1().build(),
-        Http::Two => builder.enable_all_versions().build(),
+        Http::One => builder.enable_http1().wrap_connector(tcp),
+        Http::Two => builder.enable_all_versions().wrap_connector(tcp),
     };
     Client::builder(tasks.clone()).build(connector)
 }

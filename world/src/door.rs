@@ -48,6 +48,8 @@ pub(crate) fn open(tasks: &Tasks, socket: TcpListener, tls: Option<Arc<ServerCon
                 let _ = time::timeout(PAUSE, own.stopped()).await;
                 continue;
             };
+            // As Go's servers do; without it answers wait, and nothing else is lost.
+            let _ = stream.set_nodelay(true);
             let (tls, answer, tasks) = (tls.clone(), answer.clone(), own.clone());
             own.run(async move {
                 let _place = place;

@@ -16,10 +16,13 @@ pub(crate) fn list(kind: &str, items: impl Iterator<Item = Value>) -> Value {
 }
 
 fn node(node: &Node) -> Value {
+    // Kubernetes has no field for that port; the gate's inventory reads this one.
+    let annotations = node.read_only_port.map(|port| json!({"pathgate.io/read-only-port": port.to_string()}));
     json!({
         "metadata": {
             "name": node.name,
             "uid": node.uid,
+            "annotations": annotations.unwrap_or_else(|| json!({})),
             "labels": {
                 "kubernetes.io/hostname": node.name,
                 "kubernetes.io/os": "linux",
