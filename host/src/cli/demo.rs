@@ -4,6 +4,7 @@ use super::{Ending, Faults, Output, output};
 use crate::demo::{Line, Score, Settings, Show};
 use clap::Args;
 use std::{
+    convert::Infallible,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     time::Instant,
 };
@@ -60,14 +61,35 @@ impl Demo {
         runtime.block_on(self.show(settings))
     }
 
+    /// What a signal ends leaves nothing behind.
     async fn show(self, settings: Settings) -> Result<Ending, Faults> {
+        let fault = |error: std::io::Error| format!("listen to signals: {error}");
+        let mut term = signal(SignalKind::terminate()).map_err(fault)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+        let stop = CancellationToken::new();
+        let told = stop.clone();
+        let signals = async move {
+            tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
+            told.cancel();
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            ending = self.play(settings, stop) => ending,
+            never = signals => match never {},
+        }
+    }
+
+    async fn play(self, settings: Settings, stop: CancellationToken) -> Result<Ending, Faults> {
         let begin = Instant::now();
-        let (show, _hook) = Show::open(settings).await?;
+        let Some(opened) = stop.run_until_cancelled(Show::open(settings)).await else { return Ok(Ending::Unknown) };
+        let (show, _hook) = opened?;
         let ready = begin.elapsed().as_millis();
         if self.headless {
             eprintln!("{} nodes and the gate are ready after {ready} ms", self.nodes);
-            let score = show.once().await;
-            return print(&score, self.output, begin);
+            return match stop.run_until_cancelled(show.once()).await {
+                Some(score) => print(&score, self.output, begin),
+                None => Ok(Ending::Unknown),
+            };
         }
         if let Some(address) = show.dashboard() {
             println!("http://{address}/");
@@ -76,16 +98,7 @@ impl Demo {
             eprintln!("health and metrics: http://{address}/readyz?verbose, http://{address}/metrics");
         }
         eprintln!("{} nodes and the gate are ready after {ready} ms; Ctrl-C ends", self.nodes);
-        let stop = CancellationToken::new();
-        let fault = |error: std::io::Error| format!("listen to signals: {error}");
-        let mut term = signal(SignalKind::terminate()).map_err(fault)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
-        let told = stop.clone();
-        let signals = async move {
-            tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
-            told.cancel();
-        };
-        tokio::join!(show.on(stop), signals);
+        show.on(stop).await;
         Ok(Ending::Yes)
     }
 }
