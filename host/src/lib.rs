@@ -8,7 +8,7 @@
 //! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets |
-//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`] |
+//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`posture`] what is known of every path, [`id`] |
 
 pub mod admin;
 pub mod app;
@@ -23,5 +23,6 @@ pub mod journal;
 pub mod judge;
 pub mod paths;
 pub mod plugins;
+pub mod posture;
 pub mod review;
 pub mod serve;
