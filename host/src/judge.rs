@@ -2,6 +2,7 @@
 //!
 //! No rule about who may do what lives here. What a failure means does, in one place: [`on_failure`].
 
+mod again;
 mod guard;
 mod metrics;
 
@@ -24,6 +25,7 @@ use std::{
 };
 use wire::{Decision, Door, Opinion, Request, Source, Verdict};
 
+pub use again::{Recalled, Repeated, recall};
 pub use guard::{LockOut, lock_outs};
 pub use metrics::Metrics;
 

@@ -5,14 +5,17 @@
 //! | floor | modules |
 //! | --- | --- |
 //! | 4 edge | [`cli`] the verbs, [`app`] bind and run |
-//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics |
+//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets |
-//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`posture`] what is known of every path, [`id`] |
+//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows |
 
+pub mod acts;
 pub mod admin;
+pub mod api;
 pub mod app;
 pub mod authz;
+pub mod board;
 pub mod cli;
 pub mod config;
 pub mod decision;

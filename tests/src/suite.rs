@@ -1,6 +1,8 @@
 //! One binary, one module a promise.
 
+mod browser;
 mod cli;
+mod gate;
 mod kube;
 mod linux;
 mod pki;

@@ -115,7 +115,7 @@ impl Drop for Warming {
     }
 }
 
-/// Installs what the tests of a real Kubernetes need, and names what cannot be had.
+/// Installs what the tests of a real Kubernetes and of a real browser need, and names what cannot be had.
 fn missing_tools() -> Vec<String> {
     let mut missing = Vec::new();
     if go_minor().is_none_or(|minor| minor < GO_MINOR) {
@@ -130,6 +130,15 @@ fn missing_tools() -> Vec<String> {
     }
     if !is_root() {
         missing.push("root, for a network namespace with a Kubernetes in it".to_owned());
+    }
+    let browser = [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("npm", "npm")];
+    let absent: Vec<_> = browser.iter().filter(|(tool, _)| program::which(tool).is_none()).collect();
+    let packages: Vec<_> = absent.iter().map(|(_, package)| *package).collect();
+    let why = "the tests look at the dashboard in a real browser, with axe-core from npm";
+    if !absent.is_empty()
+        && let Err(error) = apt::ensure(&packages, why)
+    {
+        missing.push(format!("{} (for a browser): {}", packages.join(", "), crate::chain(&error)));
     }
     for what in &missing {
         eprintln!("MISSING: {what}");

@@ -167,6 +167,7 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
     let changed = [
         ("webhook.listen", running.webhook.as_ref().map(|it| it.listen) != config.webhook.as_ref().map(|it| it.listen)),
         ("admin.listen", running.admin != config.admin),
+        ("dashboard.listen", running.dashboard != config.dashboard),
         ("journal", running.journal != config.journal),
         ("cluster", running.cluster != config.cluster),
     ];

@@ -34,6 +34,9 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
     let admin = section(root, "admin", admin, faults);
     let journal = section(root, "journal", journal, faults);
     let plugins = section(root, "plugins", plugins, faults);
+    if let (Some(field), None) = (root.optional("dashboard"), root.optional("journal")) {
+        field.fault(faults, "shows what is on record, and nothing is: add a `journal` section");
+    }
     Some(Config {
         cluster: cluster?,
         webhook: webhook?,
@@ -351,7 +354,7 @@ pub(super) const SECTIONS: &[&str] = &[
 const API_VERSION: &str = "pathgate.io/v1alpha1";
 
 /// Sections that are read and checked, but have nothing behind them yet. A door that seems open and is not would be worse.
-const UNAVAILABLE: &[&str] = &["egress", "admission", "approver", "dashboard"];
+const UNAVAILABLE: &[&str] = &["egress", "admission", "approver"];
 
 const SIGNERS: &[&str] = &["kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"];
 const JOURNAL_URL: &str = "sqlite:///var/lib/pathgate/journal.db";
