@@ -4,6 +4,7 @@
 
 mod guard;
 mod metrics;
+mod permit;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use wire::{Decision, Door, Opinion, Request, Source, Verdict};
 
 pub use guard::{LockOut, lock_outs};
 pub use metrics::Metrics;
+pub use permit::{Permit, Reach, Refused};
 
 /// Decides every question of every door.
 pub struct Judge {

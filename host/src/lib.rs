@@ -5,7 +5,7 @@
 //! | floor | modules |
 //! | --- | --- |
 //! | 4 edge | [`cli`] the verbs, [`app`] bind and run |
-//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics |
+//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`probe`] looks at kubelets |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets |
 //! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`posture`] what is known of every path, [`id`] |
@@ -24,5 +24,6 @@ pub mod judge;
 pub mod paths;
 pub mod plugins;
 pub mod posture;
+pub mod probe;
 pub mod review;
 pub mod serve;
