@@ -2,11 +2,12 @@
 
 mod load;
 mod reload;
+pub mod watch;
 
 use crate::{
     admin::{Admin, Check},
     authz::{self, Webhook},
-    config::{Config, JournalConfig},
+    config::{Cluster, Config, JournalConfig},
     health::Health,
     inventory::Inventory,
     journal::{self, Artifact, Journal, Writer},
@@ -25,6 +26,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info, info_span, warn};
 use wire::Event;
@@ -37,6 +39,8 @@ pub struct Bound {
     admin: Option<Door>,
     journal: Option<(Journal, Writer)>,
     judge: Arc<Judge>,
+    /// The list of the cluster's objects.
+    facts: Option<PathBuf>,
     reload: Arc<Reload>,
     registry: Registry,
     door_metrics: authz::Metrics,
@@ -48,9 +52,18 @@ impl Bound {
     /// # Errors
     /// Every fault in a sentence; then nothing listens.
     pub async fn bind(config: Config, file: PathBuf, text: &str) -> Result<Bound, Vec<Fault>> {
-        if config.cluster.is_some() {
-            let message = "is not available in this version: nothing watches a cluster yet; remove it".to_owned();
-            return Err(vec![Fault { place: "cluster".to_owned(), message }]);
+        let facts = match &config.cluster {
+            Some(Cluster::Facts(file)) => Some(file.clone()),
+            Some(Cluster::Kubeconfig(_) | Cluster::InCluster) => {
+                let message =
+                    "is not available in this version; name a list of its objects by `facts: FILE`".to_owned();
+                return Err(vec![Fault { place: "cluster".to_owned(), message }]);
+            }
+            None => None,
+        };
+        if config.posture.is_some() {
+            let message = "is not available in this version: nothing shows a posture yet; remove it".to_owned();
+            return Err(vec![Fault { place: "posture".to_owned(), message }]);
         }
         let mut registry = Registry::with_prefix("pathgate");
         let specs = specs(&config)?;
@@ -89,7 +102,7 @@ impl Bound {
         };
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
         let reload = Arc::new(Reload::new(file, text, config, plugins, judge.clone(), handle, reloader));
-        Ok(Bound { webhook, admin, journal, judge, reload, registry, door_metrics })
+        Ok(Bound { webhook, admin, journal, judge, facts, reload, registry, door_metrics })
     }
 
     /// Where the webhook listens.
@@ -104,7 +117,7 @@ impl Bound {
 
     /// Serves until stopped, then drains: doors first, the journal last.
     pub async fn run(self, stop: CancellationToken) {
-        let Bound { webhook, admin, journal, judge, reload, registry, door_metrics } = self;
+        let Bound { webhook, admin, journal, judge, facts, reload, registry, door_metrics } = self;
         let doors = TaskTracker::new();
         let keepers = TaskTracker::new();
         let handle = journal.as_ref().map(|(journal, _)| journal.clone());
@@ -114,6 +127,13 @@ impl Bound {
             keepers.spawn(writer.run().instrument(info_span!("journal")));
         }
         note(handle.as_ref(), "started", "the gate serves", &[]);
+        if let Some(facts) = facts {
+            // The judge takes stock; nobody keeps a posture yet.
+            let (findings, _) = mpsc::channel(1);
+            let (stock, _) = tokio::sync::watch::channel(Arc::default());
+            let watching = watch::cluster(facts, judge.clone(), stock, findings, stop.child_token());
+            doors.spawn(watching.instrument(info_span!("cluster")));
+        }
         if let Some((door, reloader)) = webhook {
             info!(address = %door.address(), "webhook listens");
             doors.spawn(reloader.watch(EVERY, stop.child_token()).instrument(info_span!("certificates")));

@@ -169,6 +169,7 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
         ("admin.listen", running.admin != config.admin),
         ("journal", running.journal != config.journal),
         ("cluster", running.cluster != config.cluster),
+        ("posture", running.posture != config.posture),
     ];
     let faults: Vec<_> = changed
         .iter()
