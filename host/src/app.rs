@@ -2,19 +2,19 @@
 
 mod load;
 mod reload;
+pub mod watch;
+mod witnesses;
 
 use crate::{
     admin::{Admin, Check},
     api::{Api, Stage},
     authz::{self, Webhook},
-    board::Board,
-    config::{Config, JournalConfig},
+    config::{Cluster, Config, JournalConfig},
     health::Health,
     inventory::Inventory,
     journal::{self, Artifact, Journal, Writer},
     judge::Judge,
     plugins::{Plugins, Set},
-    posture::{self, Posture},
     serve::{
         self, Bound as Door, Guard, Options,
         tls::{EVERY, Files, Reloader},
@@ -31,6 +31,7 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info, info_span, warn};
 use wire::Event;
+use witnesses::Witnesses;
 
 pub use load::{Fault, activate, chain, compile_cache, specs};
 
@@ -42,6 +43,7 @@ pub struct Bound {
     plugins: Arc<Plugins>,
     journal: Option<(Journal, Writer)>,
     judge: Arc<Judge>,
+    witnesses: Witnesses,
     reload: Arc<Reload>,
     registry: Registry,
     door_metrics: authz::Metrics,
@@ -54,10 +56,15 @@ impl Bound {
     /// # Errors
     /// Every fault in a sentence; then nothing listens.
     pub async fn bind(config: Config, file: PathBuf, text: &str) -> Result<Bound, Vec<Fault>> {
-        if config.cluster.is_some() {
-            let message = "is not available in this version: nothing watches a cluster yet; remove it".to_owned();
-            return Err(vec![Fault { place: "cluster".to_owned(), message }]);
-        }
+        let facts = match &config.cluster {
+            Some(Cluster::Facts(file)) => Some(file.clone()),
+            Some(Cluster::Kubeconfig(_) | Cluster::InCluster) => {
+                let message =
+                    "is not available in this version; name a list of its objects by `facts: FILE`".to_owned();
+                return Err(vec![Fault { place: "cluster".to_owned(), message }]);
+            }
+            None => None,
+        };
         let mut registry = Registry::with_prefix("pathgate");
         let specs = specs(&config)?;
         let plugins =
@@ -98,8 +105,22 @@ impl Bound {
             None => None,
         };
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
+        let witnesses = Witnesses { facts, posture: config.posture.clone().unwrap_or_default() };
         let reload = Arc::new(Reload::new(file, text, config, plugins.clone(), judge.clone(), handle, reloader));
-        Ok(Bound { webhook, admin, dashboard, plugins, journal, judge, reload, registry, door_metrics, stage: None })
+        let stage = None;
+        Ok(Bound {
+            webhook,
+            admin,
+            dashboard,
+            plugins,
+            journal,
+            judge,
+            witnesses,
+            reload,
+            registry,
+            door_metrics,
+            stage,
+        })
     }
 
     /// Lets the dashboard show a demo, and control it.
@@ -124,7 +145,19 @@ impl Bound {
 
     /// Serves until stopped, then drains: doors first, the journal last.
     pub async fn run(self, stop: CancellationToken) {
-        let Bound { webhook, admin, dashboard, plugins, journal, judge, reload, registry, door_metrics, stage } = self;
+        let Bound {
+            webhook,
+            admin,
+            dashboard,
+            plugins,
+            journal,
+            judge,
+            witnesses,
+            reload,
+            registry,
+            door_metrics,
+            stage,
+        } = self;
         let doors = TaskTracker::new();
         let keepers = TaskTracker::new();
         let handle = journal.as_ref().map(|(journal, _)| journal.clone());
@@ -134,17 +167,14 @@ impl Bound {
             keepers.spawn(writer.run().instrument(info_span!("journal")));
         }
         note(handle.as_ref(), "started", "the gate serves", &[]);
+        let board = Arc::new(Mutex::new(witnesses.board()));
+        witnesses.spawn(&doors, &judge, &board, &stop);
         if let Some((door, reloader)) = webhook {
             doors.spawn(reloader.watch(EVERY, stop.child_token()).instrument(info_span!("certificates")));
             run_webhook(&doors, door, judge, door_metrics, &stop);
         }
         if let (Some(door), Some(journal)) = (dashboard, handle.clone()) {
             let certificates = move || reloader.as_ref().map_or_else(Vec::new, |reloader| reloader.certificates());
-            let board = Arc::new(Mutex::new(Board::new(
-                String::new(),
-                crate::judge::now(),
-                Posture::new(posture::Options::default()),
-            )));
             let api = Api::new(journal, plugins, board, Box::new(certificates), stage, stop.child_token());
             run_dashboard(&doors, door, api, &stop);
         }

@@ -5,6 +5,7 @@
 mod again;
 mod guard;
 mod metrics;
+mod permit;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use wire::{Decision, Door, Opinion, Request, Source, Verdict};
 pub use again::{Recalled, Repeated, recall};
 pub use guard::{LockOut, lock_outs};
 pub use metrics::Metrics;
+pub use permit::{Permit, Reach, Refused};
 
 /// Decides every question of every door.
 pub struct Judge {

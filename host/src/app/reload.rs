@@ -170,6 +170,7 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
         ("dashboard.listen", running.dashboard != config.dashboard),
         ("journal", running.journal != config.journal),
         ("cluster", running.cluster != config.cluster),
+        ("posture", running.posture != config.posture),
     ];
     let faults: Vec<_> = changed
         .iter()
