@@ -5,6 +5,7 @@ use std::{env, fmt::Write, fs, path::Path};
 fn main() {
     engine_version();
     dashboard();
+    looping_plugin();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut names: Vec<_> = fs::read_dir(&folder)
@@ -65,6 +66,31 @@ fn dashboard() {
     let out = env::var("OUT_DIR").unwrap_or_default();
     if let Err(error) = fs::write(Path::new(&out).join("dashboard.rs"), list) {
         println!("cargo::error=write the list of the dashboard's files: {error}");
+    }
+}
+
+/// The demo's plugin that thinks for ever: the tests' one, but asked about logs only, which no vital flow reads.
+fn looping_plugin() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/plugins/loop.wat");
+    println!("cargo::rerun-if-changed={}", source.display());
+    let text = fs::read_to_string(&source).unwrap_or_default();
+    let asks = r#""\80\00\00\00\01\00\00\00" (; asks: one, at 128 ;)"#;
+    let logs = r#"(data (i32.const 128) "\2c\01\00\00\0d\00\00\00") (data (i32.const 300) "traversal:log")"#;
+    let free = "(global $free (mut i32)";
+    let text = text.replacen(r#""\00\00\00\00\00\00\00\00" ;; asks: nothing, so everything"#, asks, 1).replacen(
+        free,
+        &format!("{logs} {free}"),
+        1,
+    );
+    let out = env::var("OUT_DIR").unwrap_or_default();
+    match wat::parse_str(&text) {
+        Ok(component) if text.contains(asks) && text.contains(logs) => {
+            if let Err(error) = fs::write(Path::new(&out).join("loop.wasm"), component) {
+                println!("cargo::error=write the demo's looping plugin: {error}");
+            }
+        }
+        Ok(_) => println!("cargo::error=`{}` is no longer what the demo changes", source.display()),
+        Err(error) => println!("cargo::error=encode `{}`: {error}", source.display()),
     }
 }
 

@@ -143,6 +143,11 @@ impl Bound {
         self.dashboard.as_ref().map(Door::address)
     }
 
+    /// Where decisions are put on record.
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref().map(|(journal, _)| journal)
+    }
+
     /// Serves until stopped, then drains: doors first, the journal last.
     pub async fn run(self, stop: CancellationToken) {
         let Bound {

@@ -1,6 +1,7 @@
 //! The verbs. Data goes to stdout, messages to stderr. Exit codes: 0 yes, 1 no, 2 could not tell, 64 usage or input.
 
 mod ask;
+mod demo;
 mod explain;
 mod new;
 mod output;
@@ -21,6 +22,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     Serve(serve::Serve),
+    Demo(demo::Demo),
     Ask(ask::Ask),
     Explain(explain::Explain),
     #[command(subcommand)]
@@ -76,6 +78,7 @@ pub fn run() -> ExitCode {
     };
     let ending = match arguments.verb {
         Verb::Serve(serve) => serve.run(),
+        Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Plugin(plugin) => plugin.run(),

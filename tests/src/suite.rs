@@ -2,6 +2,7 @@
 
 mod browser;
 mod cli;
+mod demo;
 mod gate;
 mod kube;
 mod linux;

@@ -5,6 +5,7 @@
 
 mod apt;
 mod bench;
+mod demo;
 mod dist;
 mod metadata;
 mod plugins;
@@ -65,6 +66,7 @@ fn act(words: &[&str]) -> Result<(), Fault> {
         ["test"] => test::everything(&repo)?,
         ["tidy"] => tidy::check(&repo)?,
         ["dist"] => println!("{}", dist::dist(&repo)?.display()),
+        ["demo", "--", arguments @ ..] | ["demo", arguments @ ..] => match demo::demo(&repo, arguments)? {},
         ["bench"] => println!("{}", bench::LIST),
         ["bench", "decide"] => bench::decide(&repo)?,
         ["bench", "webhook"] => bench::webhook(&repo)?,
@@ -93,6 +95,7 @@ fn chain(error: &dyn Error) -> String {
 const VERBS: &str = "\
 cargo xtask VERB
 
+  demo [-- ARG]  sets up what is missing, builds the release, and runs `pathgate demo` with these arguments
   setup          finds or makes a toolchain that builds for wasm32-unknown-unknown; says what it installs and why
   plugins        builds every plugin into target/plugins/NAME.wasm, and leaves alone what did not change
   test           everything: setup, plugins, format, tidy, lints, all tests, with a real Kubernetes where it can be built
