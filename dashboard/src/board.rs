@@ -56,7 +56,7 @@ pub fn board(model: &Model) -> Board {
         sections: sections.into_iter().filter(|section| section.held > 0).collect(),
         notices: model.notices.clone(),
         facets: facets(&model.rows),
-        held: model.rows.len(),
+        held: model.rows.count(),
     }
 }
 
@@ -101,7 +101,7 @@ fn section(rows: &Rows, class: Class) -> Section {
     }
     let hidden = folds.len().saturating_sub(MOST_DRAWN);
     folds.truncate(MOST_DRAWN);
-    Section { class, held: shelf.len(), cut: shelf.cut, folds, hidden }
+    Section { class, held: shelf.count(), cut: shelf.cut, folds, hidden }
 }
 
 /// The rule that refused, or the one in shadow that would have.
@@ -137,8 +137,8 @@ fn kind(decision: &Decision) -> String {
 /// Terms that narrow what is held, most telling first: the verdicts, then the most frequent of each kind.
 fn facets(rows: &Rows) -> Vec<Facet> {
     let mut found = vec![
-        Facet { term: "verdict:deny".into(), count: rows.refused.len() },
-        Facet { term: "shadow:true".into(), count: rows.would.len() },
+        Facet { term: "verdict:deny".into(), count: rows.refused.count() },
+        Facet { term: "shadow:true".into(), count: rows.would.count() },
     ];
     let all = || {
         let refused = rows.refused.newest().chain(rows.would.newest());

@@ -105,17 +105,9 @@ impl Shelf {
         self.held.iter().rev().map(|(row, decision)| (*row, decision))
     }
 
-    pub fn len(&self) -> usize {
+    /// How many are held.
+    pub fn count(&self) -> usize {
         self.held.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
-    /// The oldest row that is held: older ones are asked for with it.
-    pub fn oldest(&self) -> Option<u64> {
-        self.held.first_key_value().map(|(row, _)| *row)
     }
 
     fn put(&mut self, row: u64, decision: Arc<Decision>, most: usize) {
@@ -150,12 +142,8 @@ impl Rows {
     }
 
     /// All of them.
-    pub fn len(&self) -> usize {
-        self.refused.len() + self.would.len() + self.passed.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn count(&self) -> usize {
+        self.refused.count() + self.would.count() + self.passed.count()
     }
 
     /// How many came after this row.

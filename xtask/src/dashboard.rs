@@ -90,8 +90,10 @@ fn bind(module: &Path) -> Result<page::Bound, Error> {
     bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.web(true).map_err(|error| fault(&error))?;
     let mut output = bindgen.generate_output().map_err(|error| fault(&error))?;
-    if !output.snippets().is_empty() || !output.local_modules().is_empty() {
-        return Err(Error::Bind("a dependency brings scripts of its own, which the page does not load".to_owned()));
+    // A crate without a script is listed all the same.
+    let brought = output.snippets().iter().filter(|(_, scripts)| !scripts.is_empty()).map(|(name, _)| name);
+    if let Some(name) = brought.chain(output.local_modules().keys()).next() {
+        return Err(Error::Bind(format!("`{name}` brings a script of its own, which the page does not load")));
     }
     Ok(page::Bound { script: output.js().to_owned(), module: output.wasm_mut().emit_wasm() })
 }

@@ -45,7 +45,7 @@ fn pages_and_feed_join_without_gap_or_repeat() {
     // Row 6 was in the second page already.
     model.apply(News::Row(doubted(6, "b")), 0);
     model.apply(refused(7), 0);
-    assert_eq!((held(&model), model.rows.would.len(), model.rows.would.cut), (vec![7, 3], 1, true));
+    assert_eq!((held(&model), model.rows.would.count(), model.rows.would.cut), (vec![7, 3], 1, true));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn lost_decisions_are_said_and_events_of_the_gate_are_not_decisions() {
     assert!(model.apply(News::Row(Row { row: 1, entry: Entry::Gap(gap) }), 0));
     let event = Event { at: 1, kind: "started".into(), message: "started".into(), attributes: Vec::new() };
     assert!(!model.apply(News::Row(Row { row: 2, entry: Entry::Event(event) }), 0));
-    assert_eq!((model.notices.as_slice(), model.rows.len(), model.place()), ([Notice::Lost(gap)].as_slice(), 0, Some(2)));
+    assert_eq!((model.notices.as_slice(), model.rows.count(), model.place()), ([Notice::Lost(gap)].as_slice(), 0, Some(2)));
 }
 
 #[test]
@@ -124,12 +124,12 @@ fn memory_is_bounded_and_a_flood_of_one_kind_keeps_the_others() {
     for row in 2..5_000 {
         model.apply(News::Row(decided(row, "a", "n", Verdict::NoOpinion)), 0);
     }
-    assert_eq!((model.rows.passed.len(), model.rows.passed.cut, held(&model)), (MOST_PASSED, true, vec![1]));
+    assert_eq!((model.rows.passed.count(), model.rows.passed.cut, held(&model)), (MOST_PASSED, true, vec![1]));
     for row in 5_000..7_000 {
         model.apply(refused(row), 0);
         model.apply(News::Row(doubted(row, "a")), 0);
     }
-    assert!(model.rows.len() <= 2_000);
+    assert!(model.rows.count() <= 2_000);
 }
 
 #[test]
@@ -154,5 +154,5 @@ fn another_question_keeps_what_is_no_answer_to_one() {
     model.apply(News::Summary(Box::default()), 0);
     model.apply(refused(1), 0);
     model.ask();
-    assert_eq!((model.rows.len(), model.place(), model.summary.is_some()), (0, None, true));
+    assert_eq!((model.rows.count(), model.place(), model.summary.is_some()), (0, None, true));
 }

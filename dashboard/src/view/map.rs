@@ -19,7 +19,7 @@ pub type Names = HashMap<(usize, u32), String>;
 
 /// What every lane needs to know of the columns.
 #[derive(Clone, Copy)]
-struct Grid {
+pub struct Grid {
     pools: Memo<Vec<Pool>>,
     columns: Memo<Vec<Column>>,
     /// Of each column, in px.
