@@ -47,7 +47,7 @@ pub fn columns(pools: &[Pool]) -> Vec<Column> {
 impl Column {
     /// The share of the width: that of its nodes, and enough to be seen.
     pub fn share(&self, all: u32) -> u32 {
-        self.nodes.max(all / 25).max(1)
+        self.nodes.max(all / 16).max(1)
     }
 
     /// The ticks of this column, from the strips of a lane, one a pool.
@@ -147,8 +147,8 @@ pub fn template(columns: &[Column]) -> String {
 /// More columns are too narrow to be told apart.
 const MOST: usize = 8;
 /// The width of a letter at 12 px and 650, and what stands around a name.
-const GLYPH: f64 = 7.4;
-const PAD: f64 = 14.0;
+const GLYPH: f64 = 6.7;
+const PAD: f64 = 8.0;
 /// No name of a node is longer.
 const LONG: u32 = 253;
 

@@ -23,7 +23,7 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 
 /// A rate as the map says it: `92/s`, `4.1/s`, `4/h`; nothing for nothing.
 pub fn rate(per_second: f64) -> String {
-    if per_second >= 9.95 {
+    if per_second >= 9.95 || (per_second >= 0.95 && (per_second - per_second.round()).abs() < 0.05) {
         format!("{per_second:.0}/s")
     } else if per_second >= 0.05 {
         format!("{per_second:.1}/s")
@@ -57,7 +57,7 @@ pub fn span(ms: u64) -> String {
     }
 }
 
-/// Microseconds as a person reads them: `16.8 µs` is not known here, so `17 µs`, `1.4 ms`.
+/// Microseconds as a person reads them: `17 µs`, `14.2 ms`.
 pub fn micros(us: u64) -> String {
     match us {
         0..=9_999 => format!("{} µs", count(us)),
@@ -169,7 +169,7 @@ pub const fn change_sign(change: ChangeKind) -> (&'static str, &'static str) {
         ChangeKind::State(of) => (of.as_str(), state_in_full(of)),
         ChangeKind::Refused => ("denied", "refused"),
         ChangeKind::WouldRefuse => ("shadow", "would refuse"),
-        ChangeKind::Gate => ("plug", "the gate itself"),
+        ChangeKind::Gate => ("own", "the gate itself"),
     }
 }
 
@@ -361,8 +361,8 @@ mod tests {
 
     #[test]
     fn rates_are_said_in_the_unit_in_which_they_are_not_zero() {
-        let said = [181.2, 9.96, 4.12, 0.2, 0.02, 4.0 / 3_600.0, 0.0].map(rate);
-        assert_eq!(said, ["181/s", "10/s", "4.1/s", "0.2/s", "1/min", "4/h", ""]);
+        let said = [181.2, 6.0, 4.12, 0.2, 0.02, 4.0 / 3_600.0, 0.0].map(rate);
+        assert_eq!(said, ["181/s", "6/s", "4.1/s", "0.2/s", "1/min", "4/h", ""]);
     }
 
     #[test]

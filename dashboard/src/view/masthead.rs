@@ -96,12 +96,12 @@ fn Live() -> impl IntoView {
     let says = move || match (store.link.get(), store.paused.get()) {
         (Link::Connecting, _) => view! { <span class="w">"Connecting"</span> }.into_any(),
         (Link::Lost { .. }, _) => {
-            view! { <span class="w">"No news for "<b>{silence}</b>", trying again"</span> }.into_any()
+            view! { <span class="w">"No news for "<b>{silence}</b><span class="wide">", trying again"</span></span> }.into_any()
         }
         (Link::Live, Some(at)) => {
             view! { <span class="w">"Paused at "<b>{wording::clock(at, east())}</b></span> }.into_any()
         }
-        (Link::Live, None) => view! { <span class="w">"Live, "<b>{silence}</b>" old"</span> }.into_any(),
+        (Link::Live, None) => view! { <span class="w"><span class="wide">"Live, "</span><b>{silence}</b>" old"</span> }.into_any(),
     };
     let link = move || match store.link.get() {
         Link::Connecting => "connecting",

@@ -205,6 +205,7 @@ fn end_to_end(instance: &Instance, refused: u64) -> impl IntoView + use<> {
         let says = if refused > 0 { format!("{} refused in 15 min", wording::count(refused)) } else { "nothing refused in 15 min".to_owned() };
         view! { <div class="stop the-gate"><b>"Gate"</b>{says}</div> }
     });
+    let class = if gate.is_some() { "wire three" } else { "wire two" };
     let parts = match (gate, is_out) {
         (Some(gate), true) => vec![near, kept, gate.into_any(), open, far],
         (Some(gate), false) => vec![far, open, gate.into_any(), kept, near],
@@ -214,7 +215,7 @@ fn end_to_end(instance: &Instance, refused: u64) -> impl IntoView + use<> {
     let label = format!("From {from} to {to}, {subject}: {}", wording::state_in_full(state));
     view! {
         <section class="sheet"><div class="head"><h2>"From end to end"</h2><span class="end">{seen}</span></div>
-            <div class="wire" role="group" aria-label=label>{parts}</div></section>
+            <div class=class role="group" aria-label=label>{parts}</div></section>
     }
 }
 

@@ -93,11 +93,12 @@ fn card(info: PluginInfo) -> impl IntoView {
         let query = format!("plugin:{} shadow:true since:15m", info.name);
         view! { <p class="notice">{mute("shadow")}<a class="plain" href=address::decisions(&query)>{wording::counted(info.acts.would_refuse, "call", "calls")}" that went through would be refused if this counted"</a></p> }
     });
-    let (time, fuel) = (spread("Time of a call, µs", &info.acts.micros, wording::micros(info.acts.p99)), spread("Fuel of a call", &info.acts.fuel, format!("most {}", wording::count(info.acts.fuel_max))));
+    let (time, fuel) = (spread("Time of a call, µs", &info.acts.micros, format!("99 of 100 within {}", wording::micros(info.acts.p99))), spread("Fuel of a call", &info.acts.fuel, format!("most {}", wording::count(info.acts.fuel_max))));
     let name = info.name.clone();
     view! {
         <section class="sheet plugin" data-plugin=info.name.clone() data-digest=info.digest.clone() data-shadow=info.shadow.to_string()>
-            <div class="head"><h2><a class="plain" href=address::plugin(&info.name)>{info.name.clone()}</a></h2><span class="faint">{info.version.clone()}</span>{shadow}{resting}
+            <div class="head"><h2><a class="plain" href=address::plugin(&info.name)>{info.name.clone()}</a></h2><span class="faint">{info.version.clone()}</span>
+                <span class="chip" title=format!("sha256 {}", info.digest)>{wording::short(&info.digest)}</span>{shadow}{resting}
                 <span class="end"><a class="link" href=address::decisions(&format!("plugin:{} since:15m", info.name))>"its decisions"</a></span></div>
             <div class="plug">{said}{facts}</div>
             {failures}{disagrees}

@@ -47,7 +47,7 @@ fn whole(decision: &Decision, detail: &DecisionDetail, query: String) -> impl In
     view! {
         <section>
             <div class="top">{sign::verdict(decision)}<span>{time}{by}</span>
-                <a class="end nowrap" id="close-trace" href=address::decisions(&query) aria-label="Close this decision">"back to the list "<span class="key">"esc"</span></a></div>
+                <a class="end nowrap" id="close-trace" href=address::decisions(&query)>"back to the list "<span class="key">"esc"</span></a></div>
             <h2>{wording::headline(decision)}</h2>
         </section>
         {asked(decision)}
@@ -186,11 +186,11 @@ fn Again(id: String) -> impl IntoView {
         Some(Load::Have(it)) => explained(&it).into_any(),
     };
     view! {
-        <div class="again" id="explained" role="status" data-same=move || match answer.get() {
+        <div class="again"><div id="explained" role="status" data-same=move || match answer.get() {
             Some(Load::Have(it)) => it.same.map_or("unknown", |same| if same { "true" } else { "false" }),
             _ => "",
         }>{says}</div>
-        <button id="explain-again" class="button" type="button" on:click=ask>"Explain again"</button>
+        <button id="explain-again" class="button" type="button" on:click=ask>"Explain again"</button></div>
     }
 }
 

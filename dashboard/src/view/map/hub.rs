@@ -23,14 +23,14 @@ pub fn Hub() -> impl IntoView {
         let (enforcing, shadowed) = plugins.get();
         let all = u64::from(enforcing) + u64::from(shadowed);
         view! {
-            <p><a href="/plugins"><b>{wording::counted(all, "plugin", "plugins")}</b></a><br/>
+            <p><a class="plain" href="/plugins"><b>{wording::counted(all, "plugin", "plugins")}</b></a><br/>
             {wording::count(enforcing.into())}" enforce, "{wording::count(shadowed.into())}" in shadow"</p>
         }
     };
     let refused = move || {
         let (shut, all) = gates.get();
         view! {
-            <p><a href=address::decisions("verdict:deny since:15m")><b>{wording::count(acts.get().refused)}" refused"</b></a><br/>
+            <p><a class="plain" href=address::decisions("verdict:deny since:15m")><b>{wording::count(acts.get().refused)}" refused"</b></a><br/>
             {format!("at {shut} of {all} gates,")}<br/>"in 15 min"</p>
         }
     };
