@@ -4,6 +4,7 @@ use std::{env, fmt::Write, fs, path::Path};
 
 fn main() {
     engine_version();
+    dashboard();
     looping_plugin();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
     println!("cargo::rerun-if-changed={}", folder.display());
@@ -29,6 +30,42 @@ fn main() {
     let out = env::var("OUT_DIR").unwrap_or_default();
     if let Err(error) = fs::write(Path::new(&out).join("builtin.rs"), list) {
         println!("cargo::error=write the list of built-in plugins: {error}");
+    }
+}
+
+/// Puts the dashboard, as `cargo xtask dashboard` left it, into the host. Without it the host says how to build it.
+fn dashboard() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/dashboard");
+    // What is watched must be there, or the host would be built anew each time.
+    if let Err(error) = fs::create_dir_all(&folder) {
+        println!("cargo::error=make `{}`: {error}", folder.display());
+    }
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut names: Vec<_> = fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.') && folder.join(name).is_file())
+        .collect();
+    names.sort();
+    let include = |name: &str| {
+        let path = folder.join(name);
+        println!("cargo::rerun-if-changed={}", path.display());
+        format!("include_bytes!({:?}).as_slice()", path.display().to_string())
+    };
+    let mut list = String::from("&[");
+    for name in names.iter().filter(|name| !name.ends_with(".br") && !name.ends_with(".gz")) {
+        let packed = |ending: &str| {
+            let packed = format!("{name}{ending}");
+            if names.contains(&packed) { format!("Some({})", include(&packed)) } else { "None".to_owned() }
+        };
+        let (plain, br, gzip) = (include(name), packed(".br"), packed(".gz"));
+        let _ = write!(list, "Asset {{ name: {name:?}, plain: {plain}, br: {br}, gzip: {gzip} }},");
+    }
+    list.push(']');
+    let out = env::var("OUT_DIR").unwrap_or_default();
+    if let Err(error) = fs::write(Path::new(&out).join("dashboard.rs"), list) {
+        println!("cargo::error=write the list of the dashboard's files: {error}");
     }
 }
 

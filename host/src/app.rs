@@ -2,11 +2,14 @@
 
 mod load;
 mod reload;
+pub mod watch;
+mod witnesses;
 
 use crate::{
     admin::{Admin, Check},
+    api::{Api, Stage},
     authz::{self, Webhook},
-    config::{Config, JournalConfig},
+    config::{Cluster, Config, JournalConfig},
     health::Health,
     inventory::Inventory,
     journal::{self, Artifact, Journal, Writer},
@@ -22,12 +25,13 @@ use reload::Reload;
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info, info_span, warn};
 use wire::Event;
+use witnesses::Witnesses;
 
 pub use load::{Fault, activate, chain, compile_cache, specs};
 
@@ -35,11 +39,15 @@ pub use load::{Fault, activate, chain, compile_cache, specs};
 pub struct Bound {
     webhook: Option<(Door, Arc<Reloader>)>,
     admin: Option<Door>,
+    dashboard: Option<Door>,
+    plugins: Arc<Plugins>,
     journal: Option<(Journal, Writer)>,
     judge: Arc<Judge>,
+    witnesses: Witnesses,
     reload: Arc<Reload>,
     registry: Registry,
     door_metrics: authz::Metrics,
+    stage: Option<Stage>,
 }
 
 impl Bound {
@@ -48,10 +56,15 @@ impl Bound {
     /// # Errors
     /// Every fault in a sentence; then nothing listens.
     pub async fn bind(config: Config, file: PathBuf, text: &str) -> Result<Bound, Vec<Fault>> {
-        if config.cluster.is_some() {
-            let message = "is not available in this version: nothing watches a cluster yet; remove it".to_owned();
-            return Err(vec![Fault { place: "cluster".to_owned(), message }]);
-        }
+        let facts = match &config.cluster {
+            Some(Cluster::Facts(file)) => Some(file.clone()),
+            Some(Cluster::Kubeconfig(_) | Cluster::InCluster) => {
+                let message =
+                    "is not available in this version; name a list of its objects by `facts: FILE`".to_owned();
+                return Err(vec![Fault { place: "cluster".to_owned(), message }]);
+            }
+            None => None,
+        };
         let mut registry = Registry::with_prefix("pathgate");
         let specs = specs(&config)?;
         let plugins =
@@ -87,9 +100,32 @@ impl Bound {
             Some(section) => Some(open_door(section.listen, Guard::Loopback, sockets.door("admin")).await?),
             None => None,
         };
+        let dashboard = match &config.dashboard {
+            Some(section) => Some(open_door(section.listen, Guard::Loopback, sockets.door("dashboard")).await?),
+            None => None,
+        };
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
-        let reload = Arc::new(Reload::new(file, text, config, plugins, judge.clone(), handle, reloader));
-        Ok(Bound { webhook, admin, journal, judge, reload, registry, door_metrics })
+        let witnesses = Witnesses { facts, posture: config.posture.clone().unwrap_or_default() };
+        let reload = Arc::new(Reload::new(file, text, config, plugins.clone(), judge.clone(), handle, reloader));
+        let stage = None;
+        Ok(Bound {
+            webhook,
+            admin,
+            dashboard,
+            plugins,
+            journal,
+            judge,
+            witnesses,
+            reload,
+            registry,
+            door_metrics,
+            stage,
+        })
+    }
+
+    /// Lets the dashboard show a demo, and control it.
+    pub fn on_stage(self, stage: Stage) -> Bound {
+        Bound { stage: Some(stage), ..self }
     }
 
     /// Where the webhook listens.
@@ -102,6 +138,11 @@ impl Bound {
         self.admin.as_ref().map(Door::address)
     }
 
+    /// Where the dashboard is.
+    pub fn dashboard(&self) -> Option<SocketAddr> {
+        self.dashboard.as_ref().map(Door::address)
+    }
+
     /// Where decisions are put on record.
     pub fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref().map(|(journal, _)| journal)
@@ -109,27 +150,38 @@ impl Bound {
 
     /// Serves until stopped, then drains: doors first, the journal last.
     pub async fn run(self, stop: CancellationToken) {
-        let Bound { webhook, admin, journal, judge, reload, registry, door_metrics } = self;
+        let Bound {
+            webhook,
+            admin,
+            dashboard,
+            plugins,
+            journal,
+            judge,
+            witnesses,
+            reload,
+            registry,
+            door_metrics,
+            stage,
+        } = self;
         let doors = TaskTracker::new();
         let keepers = TaskTracker::new();
         let handle = journal.as_ref().map(|(journal, _)| journal.clone());
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
-        let checks = checks(reload.clone(), handle.clone(), reloader);
+        let checks = checks(reload.clone(), handle.clone(), reloader.clone());
         if let Some((_, writer)) = journal {
             keepers.spawn(writer.run().instrument(info_span!("journal")));
         }
         note(handle.as_ref(), "started", "the gate serves", &[]);
+        let board = Arc::new(Mutex::new(witnesses.board()));
+        witnesses.spawn(&doors, &judge, &board, &stop);
         if let Some((door, reloader)) = webhook {
-            info!(address = %door.address(), "webhook listens");
             doors.spawn(reloader.watch(EVERY, stop.child_token()).instrument(info_span!("certificates")));
-            let judge = judge.clone();
-            let webhook = Webhook::new(Arc::new(move |ask| judge.decide(ask)), authz::Limits::default(), door_metrics);
-            let webhook = Arc::new(webhook);
-            let answer = move |request, peer: Arc<str>| {
-                let webhook = webhook.clone();
-                async move { webhook.answer(request, &peer).await }
-            };
-            doors.spawn(serve_door(door, answer, stop.child_token()).instrument(info_span!("webhook")));
+            run_webhook(&doors, door, judge, door_metrics, &stop);
+        }
+        if let (Some(door), Some(journal)) = (dashboard, handle.clone()) {
+            let certificates = move || reloader.as_ref().map_or_else(Vec::new, |reloader| reloader.certificates());
+            let api = Api::new(journal, plugins, board, Box::new(certificates), stage, stop.child_token());
+            run_dashboard(&doors, door, api, &stop);
         }
         doors.spawn(reload.clone().watch(stop.child_token()).instrument(info_span!("reload")));
         // Health is answered until the very end, so that a probe sees the drain and not a dead port.
@@ -159,10 +211,36 @@ impl Bound {
     }
 }
 
-async fn serve_door<H, F>(door: Door, answer: H, stop: CancellationToken)
+fn run_webhook(doors: &TaskTracker, door: Door, judge: Arc<Judge>, metrics: authz::Metrics, stop: &CancellationToken) {
+    info!(address = %door.address(), "webhook listens");
+    let webhook = Webhook::new(Arc::new(move |ask| judge.decide(ask)), authz::Limits::default(), metrics);
+    let webhook = Arc::new(webhook);
+    let answer = move |request, peer: Arc<str>| {
+        let webhook = webhook.clone();
+        async move { webhook.answer(request, &peer).await }
+    };
+    doors.spawn(serve_door(door, answer, stop.child_token()).instrument(info_span!("webhook")));
+}
+
+fn run_dashboard(doors: &TaskTracker, door: Door, api: Api, stop: &CancellationToken) {
+    info!(address = %door.address(), "dashboard listens");
+    if !Api::is_built() {
+        warn!("this program carries no dashboard, only its API: build it with `cargo xtask dashboard` first");
+    }
+    let api = Arc::new(api);
+    doors.spawn(api.clone().keep_up().instrument(info_span!("board")));
+    let answer = move |request, _: Arc<str>| {
+        let api = api.clone();
+        async move { api.answer(request).await }
+    };
+    doors.spawn(serve_door(door, answer, stop.child_token()).instrument(info_span!("dashboard")));
+}
+
+async fn serve_door<H, F, B>(door: Door, answer: H, stop: CancellationToken)
 where
     H: Fn(hyper::Request<hyper::body::Incoming>, Arc<str>) -> F + Send + Sync + 'static,
-    F: Future<Output = hyper::Response<http_body_util::Full<bytes::Bytes>>> + Send + 'static,
+    F: Future<Output = hyper::Response<B>> + Send + 'static,
+    B: serve::Payload,
 {
     if let Err(cut) = door.run(answer, stop).await {
         warn!(%cut, "requests were cut off");

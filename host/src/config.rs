@@ -3,9 +3,12 @@
 //! Parsed once, here; what comes out is checked. It reads no file and no clock. It refuses what it does not know or cannot
 //! do yet, and names every fault at once, each with its key, line and column.
 
+mod network;
 mod raw;
 mod sections;
 mod units;
+
+pub use network::Network;
 
 use raw::Faults;
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -15,6 +18,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 pub struct Config {
     /// Where the inventory comes from; without it there is none.
     pub cluster: Option<Cluster>,
+    /// What tells about the safety of paths, besides reviews.
+    pub posture: Option<PostureConfig>,
     pub webhook: Option<Webhook>,
     pub egress: Option<Egress>,
     pub admission: Option<Admission>,
@@ -31,6 +36,35 @@ pub struct Config {
 pub enum Cluster {
     Kubeconfig(PathBuf),
     InCluster,
+    /// A Kubernetes `List` on disk, read again when it changes.
+    Facts(PathBuf),
+}
+
+/// What tells about the safety of paths, besides reviews.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostureConfig {
+    /// What the dashboard calls the cluster; empty if nobody named it.
+    pub name: String,
+    /// Manifests, configurations of kubelets, kubeconfigs: files, or folders of them.
+    pub files: Vec<PathBuf>,
+    /// Without it nothing is dialled.
+    pub probes: Option<Probes>,
+}
+
+/// How kubelets are probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probes {
+    pub every: Duration,
+    /// Who issues kubelets' serving certificates; without it, no certificate counts as the cluster's.
+    pub kubelet_ca: Option<PathBuf>,
+    /// For nodes whose status names none.
+    pub kubelet_port: u16,
+    /// For nodes without the annotation `pathgate.io/read-only-port`; 0 looks at none.
+    pub read_only_port: u16,
+    /// Addresses that may be dialled although they are refused otherwise, as those of loopback.
+    pub allow: Vec<Network>,
+    /// Kubelets that are probed at once.
+    pub concurrency: usize,
 }
 
 /// The authorization webhook.

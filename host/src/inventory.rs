@@ -24,6 +24,12 @@ pub struct Node {
     /// Type and value, as in `Node.status.addresses`.
     pub addresses: Vec<(String, String)>,
     pub ready: bool,
+    /// Nodes of one pool belong together: the label `pathgate.io/pool`, else instance type, zone or role, else `nodes`.
+    pub pool: String,
+    /// Where its kubelet listens, by its own word.
+    pub kubelet_port: Option<u16>,
+    /// Where its read-only port would be, by the annotation `pathgate.io/read-only-port`.
+    pub read_only_port: Option<u16>,
 }
 
 /// A pod, as far as paths are concerned.
@@ -54,6 +60,11 @@ impl Inventory {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let index = reader.deserialize_map(List).and_then(|index| reader.end().map(|()| index));
         index.map(Inventory).map_err(|source| ReadInventory::Json { source })
+    }
+
+    /// Every node, in no order.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.nodes()
     }
 
     pub fn node(&self, name: &str) -> Option<&Node> {

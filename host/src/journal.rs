@@ -12,7 +12,7 @@ mod writer;
 
 pub use feed::{Delivery, Subscription};
 pub use queue::Recorded;
-pub use store::{Artifact, Fault, KeepError, OpenError, ReadError, Reader};
+pub use store::{Artifact, Fault, KeepError, OpenError, ReadError, Reader, Search};
 pub use writer::{Health, Writer};
 
 use line::Line;

@@ -2,8 +2,10 @@
 //!
 //! No rule about who may do what lives here. What a failure means does, in one place: [`on_failure`].
 
+mod again;
 mod guard;
 mod metrics;
+mod permit;
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +26,10 @@ use std::{
 };
 use wire::{Decision, Door, Opinion, Request, Source, Verdict};
 
+pub use again::{Recalled, Repeated, recall};
 pub use guard::{LockOut, lock_outs};
 pub use metrics::Metrics;
+pub use permit::{Permit, Reach, Refused};
 
 /// Decides every question of every door.
 pub struct Judge {

@@ -197,6 +197,21 @@ impl Plugins {
         Ok(plugin)
     }
 
+    /// Loads a plugin for a single question, and asks it: for explanations. Nothing of it is counted, and no breaker knows.
+    pub fn ask_once(
+        &self,
+        spec: Spec,
+        now: u64,
+        facts: &[(String, String)],
+        request: &Request,
+    ) -> Result<Result<Answer, Failed>, LoadError> {
+        let plugin = self.load(spec).map_err(|(_, error)| error)?;
+        Ok(match self.slots.take(plugin.bounds.deadline) {
+            Some(_slot) => plugin.decide(now, facts, request, None),
+            None => Err(Failed { kind: Failure::Busy, detail: "no sandbox was free in time".into() }),
+        })
+    }
+
     /// Lets a set decide, from the next request on. Requests that are being judged keep the set they began with.
     pub fn activate(&self, set: Set) -> Arc<Set> {
         let set = Arc::new(set);

@@ -10,10 +10,12 @@ pub mod tls;
 use bytes::Bytes;
 use connection::Shared;
 use drain::{Cut, drain};
-use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming};
+use hyper::{
+    Request, Response,
+    body::{Body, Incoming},
+};
 use metrics::Cause;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tls::Reloader;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -65,6 +67,11 @@ impl Default for Options {
         }
     }
 }
+
+/// What an answer carries: bytes that come whole, or one after the other. It does not fail: it ends.
+pub trait Payload: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static {}
+
+impl<B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static> Payload for B {}
 
 /// Who may connect.
 pub enum Guard {
@@ -123,10 +130,11 @@ impl Bound {
     ///
     /// # Errors
     /// When something was still running after the grace, and was cut off.
-    pub async fn run<H, F>(self, handler: H, stop: CancellationToken) -> Result<(), Cut>
+    pub async fn run<H, F, B>(self, handler: H, stop: CancellationToken) -> Result<(), Cut>
     where
         H: Fn(Request<Incoming>, Arc<str>) -> F + Send + Sync + 'static,
-        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Payload,
     {
         let tasks = TaskTracker::new();
         let kill = CancellationToken::new();

@@ -1,6 +1,6 @@
 //! The demo shows what it claims: its whole script over real sockets, in one process without a cluster.
 
-use crate::{process::run, webhook::command};
+use crate::{gate::command, process::run};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{collections::BTreeSet, time::Duration};

@@ -54,6 +54,14 @@ impl Process {
         Ok(self.child.wait()?)
     }
 
+    /// Waits until the program has ended by itself or by a signal.
+    pub fn ended(&self, within: Duration) -> Result<()> {
+        match ended_within(&self.end, within)? {
+            true => Ok(()),
+            false => bail!("{} did not end within {within:?}; its last words:\n{}", self.name, self.last_words()),
+        }
+    }
+
     fn last_words(&self) -> String {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();

@@ -1,7 +1,9 @@
 //! One binary, one module a promise.
 
+mod browser;
 mod cli;
 mod demo;
+mod gate;
 mod kube;
 mod linux;
 mod pki;

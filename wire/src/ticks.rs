@@ -43,6 +43,20 @@ impl Ticks {
         })
     }
 
+    /// The state at a position; nothing where there is no such path.
+    pub fn at(&self, position: u32) -> Option<State> {
+        let mut left = position;
+        self.runs()
+            .find_map(|(count, state)| {
+                if left < count {
+                    return Some(state);
+                }
+                left -= count;
+                None
+            })
+            .flatten()
+    }
+
     /// How many positions there are.
     pub fn len(&self) -> u64 {
         self.runs().map(|(count, _)| u64::from(count)).sum()
@@ -74,6 +88,14 @@ mod tests {
         let expected = [(2, Some(State::Safe)), (1, None), (1, Some(State::Exposed)), (1, Some(State::Safe))];
         assert_eq!(ticks.runs().collect::<Vec<_>>(), expected);
         assert_eq!(ticks.len(), 5);
+    }
+
+    #[test]
+    fn a_position_has_the_state_that_was_written_there() {
+        let ticks = Ticks("2s.3e".into());
+        let read: Vec<_> = (0..7).map(|at| ticks.at(at)).collect();
+        let (safe, exposed) = (Some(State::Safe), Some(State::Exposed));
+        assert_eq!(read, [safe, safe, None, exposed, exposed, exposed, None]);
     }
 
     #[test]

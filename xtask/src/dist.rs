@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    plugins,
+    dashboard, plugins,
     program::{self, Failed},
     repo::Repo,
     setup,
@@ -21,6 +21,8 @@ pub enum Error {
     Setup(#[from] setup::Error),
     #[error("build the plugins")]
     Plugins(#[from] plugins::Error),
+    #[error("build the dashboard")]
+    Dashboard(#[from] dashboard::Error),
     #[error("build the host")]
     Host(#[from] Failed),
     #[error("list what is in the release")]
@@ -49,9 +51,11 @@ pub fn dist(repo: &Repo) -> Result<PathBuf, Error> {
     Ok(folder.join(PROGRAM))
 }
 
-/// Builds plugins and host in release and hands back cargo's program.
+/// Builds plugins, dashboard and host in release and hands back cargo's program.
 pub fn release(repo: &Repo) -> Result<PathBuf, Error> {
-    plugins::build(repo, &setup::setup(repo)?)?;
+    let toolchain = setup::setup(repo)?;
+    plugins::build(repo, &toolchain)?;
+    dashboard::build(repo, &toolchain)?;
     let mut cargo = repo.cargo();
     cargo.args(["build", "--release", "--locked", "-p", "host", "--bin", PROGRAM, "--target-dir"]);
     program::run(cargo.arg(repo.target("")))?;

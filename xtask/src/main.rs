@@ -5,6 +5,7 @@
 
 mod apt;
 mod bench;
+mod dashboard;
 mod demo;
 mod dist;
 mod metadata;
@@ -63,6 +64,11 @@ fn act(words: &[&str]) -> Result<(), Fault> {
                 println!("{}", component.display());
             }
         }
+        ["dashboard"] => {
+            let folder = dashboard::build(&repo, &setup::setup(&repo)?)?;
+            eprintln!("the dashboard is {} kB over the wire", dashboard::weight(&folder)?.div_ceil(1_000));
+            println!("{}", folder.display());
+        }
         ["test"] => test::everything(&repo)?,
         ["tidy"] => tidy::check(&repo)?,
         ["dist"] => println!("{}", dist::dist(&repo)?.display()),
@@ -72,7 +78,7 @@ fn act(words: &[&str]) -> Result<(), Fault> {
         ["bench", "webhook"] => bench::webhook(&repo)?,
         ["bench", "startup"] => bench::startup(&repo)?,
         ["bench", name, ..] => return Err(Fault::Usage(format!("no bench is called `{name}`\n\n{}", bench::LIST))),
-        ["setup" | "plugins" | "test" | "tidy" | "dist", extra, ..] => {
+        ["setup" | "plugins" | "dashboard" | "test" | "tidy" | "dist", extra, ..] => {
             return Err(Fault::Usage(format!("`{extra}` is one word too many")));
         }
         [verb, ..] => return Err(Fault::Usage(format!("no verb is called `{verb}`"))),
@@ -98,7 +104,8 @@ cargo xtask VERB
   demo [-- ARG]  sets up what is missing, builds the release, and runs `pathgate demo` with these arguments
   setup          finds or makes a toolchain that builds for wasm32-unknown-unknown; says what it installs and why
   plugins        builds every plugin into target/plugins/NAME.wasm, and leaves alone what did not change
-  test           everything: setup, plugins, format, tidy, lints, all tests, with a real Kubernetes where it can be built
+  dashboard      builds the dashboard into target/dashboard, compressed and ready to be embedded; only if it changed
+  test           everything: setup, plugins, dashboard, format, tidy, lints, all tests, with a real Kubernetes where it can be built
   tidy           checks what the compiler cannot: floors, links, cases, forbidden words
   dist           puts the release at target/dist/pathgate, with SHA256SUMS and an SBOM beside it
   bench [NAME]   measures one of: decide, webhook, startup; without a name, lists what each measures";

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    apt, plugins,
+    apt, dashboard, plugins,
     program::{self, Failed},
     repo::Repo,
     setup, tidy,
@@ -21,6 +21,8 @@ pub enum Error {
     Setup(#[from] setup::Error),
     #[error("build the plugins; again with `cargo xtask plugins`")]
     Plugins(#[from] plugins::Error),
+    #[error("build the dashboard; again with `cargo xtask dashboard`")]
+    Dashboard(#[from] dashboard::Error),
     #[error("the repository is not tidy; again with `cargo xtask tidy`")]
     Tidy(#[from] tidy::Error),
     #[error("the step `{name}` failed; again with `{again}`")]
@@ -36,6 +38,7 @@ pub fn everything(repo: &Repo) -> Result<(), Error> {
     let begin = Instant::now();
     let toolchain = timed("setup", || setup::setup(repo).map_err(Error::from))?;
     timed("plugins", || plugins::build(repo, &toolchain).map_err(Error::from))?;
+    timed("dashboard", || dashboard::build(repo, &toolchain).map(drop).map_err(Error::from))?;
     timed("format", || step("format", repo.cargo().args(["fmt", "--all", "--check"])))?;
     timed("tidy", || tidy::check(repo).map_err(Error::from))?;
     let missing = timed("tools", || Ok(missing_tools()))?;
@@ -115,7 +118,7 @@ impl Drop for Warming {
     }
 }
 
-/// Installs what the tests of a real Kubernetes need, and names what cannot be had.
+/// Installs what the tests of a real Kubernetes and of a real browser need, and names what cannot be had.
 fn missing_tools() -> Vec<String> {
     let mut missing = Vec::new();
     if go_minor().is_none_or(|minor| minor < GO_MINOR) {
@@ -130,6 +133,15 @@ fn missing_tools() -> Vec<String> {
     }
     if !is_root() {
         missing.push("root, for a network namespace with a Kubernetes in it".to_owned());
+    }
+    let browser = [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("npm", "npm")];
+    let absent: Vec<_> = browser.iter().filter(|(tool, _)| program::which(tool).is_none()).collect();
+    let packages: Vec<_> = absent.iter().map(|(_, package)| *package).collect();
+    let why = "the tests look at the dashboard in a real browser, with axe-core from npm";
+    if !absent.is_empty()
+        && let Err(error) = apt::ensure(&packages, why)
+    {
+        missing.push(format!("{} (for a browser): {}", packages.join(", "), crate::chain(&error)));
     }
     for what in &missing {
         eprintln!("MISSING: {what}");

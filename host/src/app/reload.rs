@@ -167,8 +167,10 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
     let changed = [
         ("webhook.listen", running.webhook.as_ref().map(|it| it.listen) != config.webhook.as_ref().map(|it| it.listen)),
         ("admin.listen", running.admin != config.admin),
+        ("dashboard.listen", running.dashboard != config.dashboard),
         ("journal", running.journal != config.journal),
         ("cluster", running.cluster != config.cluster),
+        ("posture", running.posture != config.posture),
     ];
     let faults: Vec<_> = changed
         .iter()

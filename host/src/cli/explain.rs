@@ -2,14 +2,14 @@
 
 use super::{Ending, Faults, Output, output, read_config, runtime};
 use crate::{
-    config::{OnFailure, Role},
-    journal::{Journal, Reader},
-    plugins::{Bounds, Failed, Plugins, Spec},
+    journal::Journal,
+    judge::{Repeated, recall},
+    plugins::Plugins,
 };
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
-use wire::{Decision, Entry, Failure, Opinion, Verdict};
+use wire::{Decision, Entry};
 
 /// Execute a journalled decision again and show whether it is the same.
 ///
@@ -54,22 +54,10 @@ impl Explain {
                 return Ok(Ending::Unknown);
             };
             let plugins = Plugins::new(None).map_err(|error| format!("start the sandbox engine: {error}"))?;
-            let mut differences = Vec::new();
-            let mut unknown = Vec::new();
-            for opinion in &decision.opinions {
-                match again(&reader, &plugins, &decision, opinion).await {
-                    Ok(None) => {}
-                    Ok(Some(difference)) => differences.push(difference),
-                    Err(why) => unknown.push(why),
-                }
-            }
-            let same = match (differences.is_empty(), unknown.is_empty()) {
-                (false, _) => Some(false),
-                (true, true) => Some(true),
-                (true, false) => None,
-            };
-            differences.extend(unknown);
-            let explained = Explained { same, differences: &differences, decision: &decision };
+            let recalled = recall(&reader, *decision).await;
+            let Repeated { same, differences } = recalled.repeat(&plugins);
+            let decision = recalled.decision();
+            let explained = Explained { same, differences: &differences, decision };
             output::line(self.output, &explained, || human(&explained))?;
             Ok(match same {
                 Some(true) => Ending::Yes,
@@ -78,53 +66,6 @@ impl Explain {
             })
         })
     }
-}
-
-/// Asks the same component with the same config the same question. A difference is a sentence; an error is why nobody
-/// can tell.
-async fn again(
-    reader: &Reader,
-    plugins: &Plugins,
-    decision: &Decision,
-    opinion: &Opinion,
-) -> Result<Option<String>, String> {
-    let name = &opinion.plugin;
-    match opinion.failure {
-        Some(kind @ (Failure::Deadline | Failure::Busy | Failure::Quarantined | Failure::NotReady)) => {
-            return Err(format!("`{name}` was cut off by the host ({kind}), which depends on the moment"));
-        }
-        Some(Failure::Trap | Failure::Fuel | Failure::Memory | Failure::Output | Failure::Role) | None => {}
-    }
-    let kept = async |digest: &str| {
-        let bytes = reader.artifact(digest).await.map_err(|error| error.to_string())?;
-        bytes.ok_or_else(|| format!("what `{name}` was ({digest}) is not in the journal"))
-    };
-    let component = kept(&opinion.digest).await?;
-    let config = serde_json::from_slice(&kept(&opinion.config).await?).map_err(|error| error.to_string())?;
-    let role = if opinion.verdict == Verdict::Allow { Role::Grant } else { Role::Restrict };
-    let spec = Spec {
-        name: name.clone(),
-        component: component.into(),
-        sha256: Some(opinion.digest.clone()),
-        role,
-        shadow: false,
-        on_failure: OnFailure::Deny,
-        bounds: Bounds::DECISION,
-        config,
-    };
-    let plugin = plugins.load(spec).map_err(|(_, error)| format!("`{name}`: {error}"))?;
-    let answer = plugins.ask(&plugin, decision.at, &decision.facts, &decision.request, None);
-    let difference = match (&answer, opinion.failure) {
-        (Ok(it), None) => {
-            let same = (it.verdict, &it.rule, &it.reason, &it.notes, it.fuel)
-                == (opinion.verdict, &opinion.rule, &opinion.reason, &opinion.notes, opinion.fuel);
-            (!same).then(|| format!("`{name}` now says {} {} for {} units of fuel", it.verdict, it.rule, it.fuel))
-        }
-        (Err(Failed { kind, .. }), Some(then)) if *kind == then => None,
-        (Err(failed), _) => Some(format!("`{name}` now gives no answer: {failed}")),
-        (Ok(it), Some(then)) => Some(format!("`{name}` failed then ({then}), and now says {}", it.verdict)),
-    };
-    Ok(difference)
 }
 
 fn human(explained: &Explained<'_>) -> String {

@@ -3,7 +3,7 @@
 
 use super::{
     Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, JournalConfig, Limits, Module,
-    OnFailure, PluginConfig, Role, Tls, Webhook,
+    Network, OnFailure, PluginConfig, PostureConfig, Probes, Role, Tls, Webhook,
     raw::{Faults, Field, Section},
 };
 use std::{
@@ -26,6 +26,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
         }
     }
     let cluster = section(root, "cluster", cluster, faults);
+    let posture = section(root, "posture", posture, faults);
     let webhook = section(root, "webhook", webhook, faults);
     let egress = section(root, "egress", egress, faults);
     let admission = section(root, "admission", admission, faults);
@@ -34,8 +35,12 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
     let admin = section(root, "admin", admin, faults);
     let journal = section(root, "journal", journal, faults);
     let plugins = section(root, "plugins", plugins, faults);
+    if let (Some(field), None) = (root.optional("dashboard"), root.optional("journal")) {
+        field.fault(faults, "shows what is on record, and nothing is: add a `journal` section");
+    }
     Some(Config {
         cluster: cluster?,
+        posture: posture?,
         webhook: webhook?,
         egress: egress?,
         admission: admission?,
@@ -61,18 +66,71 @@ fn section<T>(
 }
 
 fn cluster(field: &Field, faults: &mut Faults) -> Option<Cluster> {
-    let at = field.section(&["kubeconfig", "inCluster"], faults)?;
+    let at = field.section(&["kubeconfig", "inCluster", "facts"], faults)?;
     let kubeconfig = at.optional("kubeconfig").map(|it| it.text(faults));
     let in_cluster = at.optional("inCluster").map(|it| it.boolean(faults));
-    match (kubeconfig, in_cluster) {
-        (Some(path), None | Some(Some(false))) => Some(Cluster::Kubeconfig(path?.into())),
-        (None, Some(Some(true))) => Some(Cluster::InCluster),
-        (_, Some(None)) => None,
-        (Some(_), Some(Some(true))) | (None, None | Some(Some(false))) => {
-            field.fault(faults, "must have either `kubeconfig: FILE` or `inCluster: true`");
+    let facts = at.optional("facts").map(|it| it.text(faults));
+    match (kubeconfig, in_cluster, facts) {
+        (Some(path), None | Some(Some(false)), None) => Some(Cluster::Kubeconfig(path?.into())),
+        (None, Some(Some(true)), None) => Some(Cluster::InCluster),
+        (None, None | Some(Some(false)), Some(path)) => Some(Cluster::Facts(path?.into())),
+        (_, Some(None), _) => None,
+        (_, Some(Some(true)), _) | (Some(_), _, Some(_)) | (None, None | Some(Some(false)), None) => {
+            field.fault(faults, "must have one of `kubeconfig: FILE`, `inCluster: true` and `facts: FILE`");
             None
         }
     }
+}
+
+fn posture(field: &Field, faults: &mut Faults) -> Option<PostureConfig> {
+    let at = field.section(&["name", "files", "probes"], faults)?;
+    let name = at.optional("name").map_or(Some(""), |it| it.text(faults));
+    let files = at.optional("files").map_or(Some(Vec::new()), |it| words(&it, MOST_FILES, faults));
+    let probes = match at.optional("probes") {
+        Some(it) => probes(&it, faults).map(Some),
+        None => Some(None),
+    };
+    let files = files?.into_iter().map(PathBuf::from).collect();
+    Some(PostureConfig { name: name?.to_owned(), files, probes: probes? })
+}
+
+fn probes(field: &Field, faults: &mut Faults) -> Option<Probes> {
+    let known = &["every", "kubeletCA", "kubeletPort", "readOnlyPort", "allow", "concurrency"];
+    let at = field.section(known, faults)?;
+    let every = at.optional("every").map_or(Some(5 * MINUTE), |it| {
+        // A second is for tests; what is older than ten minutes does not count any more.
+        it.duration(("1s", Duration::from_secs(1)), ("10m", 10 * MINUTE), faults)
+    });
+    let kubelet_ca = at.optional("kubeletCA").map(|it| it.text(faults).map(PathBuf::from));
+    let kubelet_port = at.optional("kubeletPort").map_or(Some(10_250), |it| it.whole(1, 65_535, faults));
+    let read_only_port = at.optional("readOnlyPort").map_or(Some(10_255), |it| it.whole(0, 65_535, faults));
+    let allow = at.optional("allow").map_or(Some(Vec::new()), |it| networks(&it, faults));
+    // Each one holds two sockets and some hundred kilobytes at most.
+    let concurrency = at.optional("concurrency").map_or(Some(64), |it| it.whole(1, 256, faults));
+    Some(Probes {
+        every: every?,
+        kubelet_ca: match kubelet_ca {
+            Some(file) => Some(file?),
+            None => None,
+        },
+        kubelet_port: u16::try_from(kubelet_port?).ok()?,
+        read_only_port: u16::try_from(read_only_port?).ok()?,
+        allow: allow?,
+        concurrency: usize::try_from(concurrency?).ok()?,
+    })
+}
+
+fn networks(field: &Field, faults: &mut Faults) -> Option<Vec<Network>> {
+    let fields = field.list(64, faults)?;
+    let network = |field: &Field, faults: &mut Faults| {
+        let network = field.text(faults)?.parse().ok();
+        if network.is_none() {
+            field.fault(faults, "must be an address or a network, as `127.0.0.0/8` or `fd00::/8`");
+        }
+        network
+    };
+    let all: Vec<_> = fields.iter().map(|it| network(it, faults)).collect();
+    all.into_iter().collect()
 }
 
 fn webhook(field: &Field, faults: &mut Faults) -> Option<Webhook> {
@@ -113,7 +171,7 @@ fn admission(field: &Field, faults: &mut Faults) -> Option<Admission> {
 fn approver(field: &Field, faults: &mut Faults) -> Option<Approver> {
     let at = field.section(&["signers"], faults)?;
     let signers = match at.optional("signers") {
-        Some(signers) => words(&signers, faults)?,
+        Some(signers) => words(&signers, 64, faults)?,
         None => SIGNERS.iter().map(|signer| (*signer).to_owned()).collect(),
     };
     Some(Approver { signers })
@@ -289,15 +347,15 @@ fn tls(field: &Field, faults: &mut Faults) -> Option<Tls> {
     let key = file("key", "/etc/pathgate/tls.key");
     let client_ca = file("clientCA", "/etc/pathgate/client-ca.crt");
     let client_names = match at.optional("clientNames") {
-        Some(names) => words(&names, faults),
+        Some(names) => words(&names, 64, faults),
         None => Some(vec!["kube-apiserver".to_owned()]),
     };
     Some(Tls { certificate: certificate?, key: key?, client_ca: client_ca?, client_names: client_names? })
 }
 
 /// A list of texts with at least one.
-fn words(field: &Field, faults: &mut Faults) -> Option<Vec<String>> {
-    let fields = field.list(64, faults)?;
+fn words(field: &Field, most: usize, faults: &mut Faults) -> Option<Vec<String>> {
+    let fields = field.list(most, faults)?;
     if fields.is_empty() {
         field.fault(faults, "is empty; name at least one, or remove the key for the default");
         return None;
@@ -338,6 +396,7 @@ pub(super) const SECTIONS: &[&str] = &[
     "apiVersion",
     "kind",
     "cluster",
+    "posture",
     "webhook",
     "egress",
     "admission",
@@ -351,9 +410,12 @@ pub(super) const SECTIONS: &[&str] = &[
 const API_VERSION: &str = "pathgate.io/v1alpha1";
 
 /// Sections that are read and checked, but have nothing behind them yet. A door that seems open and is not would be worse.
-const UNAVAILABLE: &[&str] = &["egress", "admission", "approver", "dashboard"];
+const UNAVAILABLE: &[&str] = &["egress", "admission", "approver"];
 
 const SIGNERS: &[&str] = &["kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"];
 const JOURNAL_URL: &str = "sqlite:///var/lib/pathgate/journal.db";
 const TLS_EXAMPLE: &str = "{certificate: FILE, key: FILE, clientCA: FILE}";
+/// Folders may be named in place of their files.
+const MOST_FILES: usize = 1_024;
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -25,6 +25,7 @@ fn the_documented_configuration_is_understood() {
     };
     let wanted = Config {
         cluster: Some(Cluster::Kubeconfig("/etc/kubernetes/pathgate.conf".into())),
+        posture: None,
         webhook: Some(Webhook { listen: "127.0.0.1:9443".parse().unwrap(), tls }),
         egress: None,
         admission: None,
@@ -76,6 +77,7 @@ fn what_is_left_out_has_its_documented_default() {
     };
     let wanted = Config {
         cluster: None,
+        posture: None,
         webhook: Some(Webhook { listen: "127.0.0.1:9443".parse().unwrap(), tls }),
         egress: None,
         admission: None,
@@ -106,6 +108,7 @@ fn what_is_left_out_has_its_documented_default() {
 fn a_section_left_out_is_a_door_closed_and_no_plugins_are_the_built_in_ones() {
     let wanted = Config {
         cluster: None,
+        posture: None,
         webhook: None,
         egress: None,
         admission: None,
@@ -157,15 +160,23 @@ fn unauthenticated_doors_stay_on_loopback() {
 
 #[test]
 fn a_cluster_is_reached_one_way() {
-    let wrong = "gate.yaml:3:10: cluster: must have either `kubeconfig: FILE` or `inCluster: true`".to_owned();
+    let wrong =
+        "gate.yaml:3:10: cluster: must have one of `kubeconfig: FILE`, `inCluster: true` and `facts: FILE`".to_owned();
     assert_eq!(
         (
             only_fault("cluster: {kubeconfig: f, inCluster: true}\n"),
             only_fault("cluster: {}\n"),
             gate("cluster: {inCluster: true}\n").cluster,
             gate("cluster: {kubeconfig: f, inCluster: false}\n").cluster,
+            gate("cluster: {facts: f}\n").cluster,
         ),
-        (wrong.clone(), wrong, Some(Cluster::InCluster), Some(Cluster::Kubeconfig("f".into())))
+        (
+            wrong.clone(),
+            wrong,
+            Some(Cluster::InCluster),
+            Some(Cluster::Kubeconfig("f".into())),
+            Some(Cluster::Facts("f".into()))
+        )
     );
 }
 
@@ -227,4 +238,31 @@ fn a_file_that_would_blow_up_is_refused_before_it_does() {
         .map(|text| faults(&format!("{text}\n")).len())
         .collect();
     assert_eq!(refused, [1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn posture_has_documented_defaults_and_names_what_may_be_probed() {
+    let posture = "posture: {name: fra-1, files: [/etc/kubernetes], probes: {allow: [127.0.0.0/8, fd00::1]}}\n";
+    let wanted = PostureConfig {
+        name: "fra-1".into(),
+        files: vec!["/etc/kubernetes".into()],
+        probes: Some(Probes {
+            every: Duration::from_secs(300),
+            kubelet_ca: None,
+            kubelet_port: 10_250,
+            read_only_port: 10_255,
+            allow: vec!["127.0.0.0/8".parse().unwrap(), "fd00::1/128".parse().unwrap()],
+            concurrency: 64,
+        }),
+    };
+    assert_eq!((gate(posture).posture, gate("posture: {}\n").posture), (Some(wanted), Some(PostureConfig::default())));
+}
+
+#[test]
+fn every_fault_of_posture_is_told_at_once() {
+    let text = "posture: {files: [], probes: {every: 11m, kubeletPort: 0, allow: [10.0.0.0/33], concurency: 1}}\n";
+    let text = format!("apiVersion: pathgate.io/v1alpha1\nkind: Gate\n{text}");
+    let keys: Vec<_> = Config::parse(&text, "f").unwrap_err().into_iter().map(|it| it.key).collect();
+    let wanted = ["files", "probes.every", "probes.kubeletPort", "probes.allow[0]", "probes.concurency"];
+    assert_eq!(keys, wanted.map(|it| format!("posture.{it}")));
 }

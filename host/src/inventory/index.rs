@@ -1,7 +1,7 @@
 //! Objects by name. Pure: what comes in is a Kubernetes object as JSON, what goes out is a record.
 
 use super::{Node, Pod};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,14 @@ impl Index {
                 };
                 let ready = node.status.conditions.iter().any(|it| it.kind == "Ready" && it.status == "True");
                 let addresses = node.status.addresses.into_iter().map(|it| (it.kind, it.address)).collect();
-                self.nodes.insert(name, Node { uid: node.metadata.uid, created, addresses, ready });
+                let pool = pool(&node.metadata.labels);
+                let kubelet_port = node.status.daemon_endpoints.kubelet_endpoint.port.filter(|it| *it > 0);
+                let read_only_port = match node.metadata.annotations.get(READ_ONLY_PORT) {
+                    Some(port) => Some(port.parse().map_err(|_| format!("`{READ_ONLY_PORT}: {port}` is no port"))?),
+                    None => None,
+                };
+                let uid = node.metadata.uid;
+                self.nodes.insert(name, Node { uid, created, addresses, ready, pool, kubelet_port, read_only_port });
             }
             Some("Pod") => {
                 let pod = read::<PodObject>(object)?;
@@ -42,6 +49,10 @@ impl Index {
             None => return Err("`kind` is missing".to_owned()),
         }
         Ok(())
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(name, node)| (name.as_str(), node))
     }
 
     pub fn node(&self, name: &str) -> Option<&Node> {
@@ -77,14 +88,34 @@ struct Metadata {
     #[serde(default)]
     uid: String,
     creation_timestamp: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    labels: HashMap<String, String>,
+    #[serde(default, deserialize_with = "or_default")]
+    annotations: HashMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct NodeStatus {
+    #[serde(default)]
+    daemon_endpoints: DaemonEndpoints,
     #[serde(default)]
     addresses: Vec<Address>,
     #[serde(default)]
     conditions: Vec<Condition>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DaemonEndpoints {
+    #[serde(default)]
+    kubelet_endpoint: Endpoint,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Endpoint {
+    port: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +143,16 @@ struct PodSpec {
 
 fn read<T: for<'de> Deserialize<'de>>(object: serde_json::Value) -> Result<T, String> {
     serde_json::from_value(object).map_err(|error| error.to_string())
+}
+
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+fn pool(labels: &HashMap<String, String>) -> String {
+    let named = POOL_LABELS.iter().find_map(|label| labels.get(*label)).filter(|it| !it.is_empty());
+    let role = || labels.keys().filter_map(|label| label.strip_prefix(ROLE)).filter(|it| !it.is_empty()).min();
+    named.map(String::as_str).or_else(role).unwrap_or("nodes").to_owned()
 }
 
 fn named(name: String) -> Result<String, String> {
@@ -143,6 +184,11 @@ fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
     let numbers = [parts.next()??, parts.next()??, parts.next()??];
     parts.next().is_none().then_some(numbers)
 }
+
+/// The first that a node has names its pool.
+const POOL_LABELS: [&str; 3] = ["pathgate.io/pool", "node.kubernetes.io/instance-type", "topology.kubernetes.io/zone"];
+const ROLE: &str = "node-role.kubernetes.io/";
+const READ_ONLY_PORT: &str = "pathgate.io/read-only-port";
 
 /// From March 1 of the year 0.
 const DAYS_TO_1970: u64 = 719_468;

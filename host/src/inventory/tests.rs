@@ -22,8 +22,10 @@ fn facts(inventory: &Inventory, resource: &str, subresource: &str, name: &str) -
 }
 
 const CLUSTER: &str = r#"[
-    {"kind": "Node", "metadata": {"name": "n1", "uid": "u1", "creationTimestamp": "2026-01-01T00:00:00Z"},
-     "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
+    {"kind": "Node", "metadata": {"name": "n1", "uid": "u1", "creationTimestamp": "2026-01-01T00:00:00Z",
+     "labels": {"node-role.kubernetes.io/worker": "", "topology.kubernetes.io/zone": "z", "pathgate.io/pool": "gpu"},
+     "annotations": {"pathgate.io/read-only-port": "20255"}},
+     "status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": 10251}}, "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
                 "conditions": [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "True"}]}},
     {"kind": "Node", "metadata": {"name": "n2", "creationTimestamp": null}},
     {"kind": "Pod", "metadata": {"name": "app-1", "namespace": "web", "uid": "p1"},
@@ -40,8 +42,19 @@ fn a_list_of_kubectl_is_indexed_by_name() {
         created: 1_767_225_600,
         addresses: vec![("InternalIP".into(), "10.0.0.1".into())],
         ready: true,
+        pool: "gpu".into(),
+        kubelet_port: Some(10_251),
+        read_only_port: Some(20_255),
     };
-    let n2 = Node { uid: String::new(), created: 0, addresses: vec![], ready: false };
+    let n2 = Node {
+        uid: String::new(),
+        created: 0,
+        addresses: vec![],
+        ready: false,
+        pool: "nodes".into(),
+        kubelet_port: None,
+        read_only_port: None,
+    };
     let pod = Pod { uid: "p1".into(), node: "n1".into(), service_account: "app".into() };
     assert_eq!([inventory.node("n1"), inventory.node("n2"), inventory.node("web")], [Some(&n1), Some(&n2), None]);
     assert_eq!([inventory.pod("web", "app-1"), inventory.pod("default", "app-1")], [Some(&pod), None]);
@@ -96,4 +109,18 @@ fn what_is_no_list_is_refused_with_its_place() {
             "trailing characters at line 1 column 31",
         ]
     );
+}
+
+#[test]
+fn a_pool_is_the_most_telling_label() {
+    let pool = |labels: &str| {
+        let items = format!(r#"[{{"kind": "Node", "metadata": {{"name": "n", "labels": {labels}}}}}]"#);
+        read(&items).unwrap().node("n").unwrap().pool.clone()
+    };
+    let table = [
+        (r#"{"node.kubernetes.io/instance-type": "m5", "topology.kubernetes.io/zone": "z"}"#, "m5"),
+        (r#"{"node-role.kubernetes.io/worker": "", "node-role.kubernetes.io/gpu": ""}"#, "gpu"),
+        ("null", "nodes"),
+    ];
+    assert_eq!(table.map(|(labels, _)| pool(labels)), table.map(|(_, pool)| pool));
 }

@@ -6,11 +6,13 @@ mod append;
 mod artifact;
 mod place;
 mod read;
+mod search;
 
 pub(super) use append::Prepared;
 pub use artifact::{Artifact, KeepError};
 pub(super) use place::Place;
 pub use read::{ReadError, Reader};
+pub use search::Search;
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
@@ -244,7 +246,8 @@ const APPLICATION: i64 = 0x5054_4847;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Schema 1, 2, …; a step that was released never changes.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE entry (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
         at INTEGER NOT NULL,
@@ -264,7 +267,12 @@ const MIGRATIONS: &[&str] = &["
         kind TEXT NOT NULL,
         bytes BLOB NOT NULL
     ) STRICT
-"];
+",
+    "
+    CREATE INDEX entry_refused ON entry (rule, at, user) WHERE verdict = 'deny';
+    CREATE INDEX entry_refused_row ON entry (row) WHERE verdict = 'deny'
+",
+];
 
 #[cfg(test)]
 pub(in crate::journal) mod tests;

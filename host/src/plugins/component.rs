@@ -69,6 +69,12 @@ impl Code {
             .collect()
     }
 
+    /// The interfaces that it imports: `crypto`, or nothing.
+    pub(super) fn imports(&self) -> Vec<String> {
+        let component = self.linked.component();
+        component.component_type().imports(self.linked.engine()).map(|(name, _)| name.to_owned()).collect()
+    }
+
     pub(super) fn can_authorize(&self) -> bool {
         self.exports.authorize.is_some()
     }

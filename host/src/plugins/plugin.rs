@@ -14,7 +14,7 @@ use super::{
 use crate::config::{OnFailure, Role};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use wire::{Failure, Request, Source, Traversal, Verdict};
+use wire::{Failure, LaneId, PluginActs, PluginInfo, PluginLimits, Request, RuleText, Source, Traversal, Verdict};
 
 /// A component after `init(config)`. Every decision starts from this state, in an instance of its own: no request sees
 /// what another left behind, and the same request gives the same answer for the same fuel.
@@ -125,6 +125,65 @@ impl Plugin {
     /// Whether a request of this class is for this plugin.
     pub fn is_asked(&self, source: Source, traversal: Traversal) -> bool {
         self.code.can_authorize() && self.asks.covers(source, traversal)
+    }
+
+    /// Whether it is asked about what moves on a lane of the map.
+    pub fn judges(&self, lane: LaneId) -> bool {
+        use {Source as S, Traversal as T};
+        let classes: &[(S, T)] = match lane {
+            LaneId::People => &[(S::User, T::Plain)],
+            LaneId::Anonymous => &[(S::Anonymous, T::Plain)],
+            LaneId::Components => &[(S::ControlPlane, T::Plain), (S::Controller, T::Plain)],
+            LaneId::Nodes => &[(S::Node, T::Plain)],
+            LaneId::Pods => &[(S::Pod, T::Plain), (S::UnboundServiceAccount, T::Plain)],
+            LaneId::Bootstrap => &[(S::Bootstrap, T::CredentialMinting)],
+            LaneId::Kubelet => &[(S::ControlPlane, T::Kubelet), (S::User, T::Stream), (S::User, T::Log)],
+            LaneId::NodeProxy => &[(S::User, T::NodeProxy)],
+            LaneId::PodProxy | LaneId::ServiceProxy => &[(S::User, T::EndpointProxy)],
+            // No review shows it, or nobody judges it.
+            LaneId::Agents | LaneId::Direct => &[],
+        };
+        classes.iter().any(|(source, traversal)| self.is_asked(*source, *traversal))
+    }
+
+    /// What the dashboard tells of it; counts are left out.
+    pub fn told(&self) -> PluginInfo {
+        let rule = |it: &Rule| RuleText {
+            id: it.id.clone(),
+            summary: it.summary.clone(),
+            advice: it.advice.clone(),
+            source: it.source.clone(),
+            refused: 0,
+            would_refuse: 0,
+        };
+        PluginInfo {
+            name: self.name.clone(),
+            version: self.info.version.clone(),
+            digest: self.digest.clone(),
+            config: self.config_digest.clone(),
+            role: match self.role {
+                Role::Restrict => "restrict",
+                Role::Grant => "grant",
+            }
+            .into(),
+            shadow: self.shadow,
+            on_failure: match self.on_failure {
+                OnFailure::Deny => "deny",
+                OnFailure::NoOpinion => "no-opinion",
+            }
+            .into(),
+            resting: self.is_quarantined(),
+            exports: self.info.exports.iter().map(|it| (*it).to_owned()).collect(),
+            imports: self.code.imports(),
+            asks: self.info.asks.clone(),
+            limits: PluginLimits {
+                fuel: self.bounds.fuel,
+                deadline_micros: u64::try_from(self.bounds.deadline.as_micros()).unwrap_or(u64::MAX),
+                memory: u64::try_from(self.bounds.memory).unwrap_or(u64::MAX),
+            },
+            rules: self.info.rules.iter().map(rule).collect(),
+            acts: PluginActs::default(),
+        }
     }
 
     /// Asks, in a fresh instance. `now` is the time of the decision in milliseconds since 1970; `left` what the caller

@@ -1,5 +1,6 @@
 //! What one connection is doing, so that one that does nothing, or next to nothing, can be ended.
 
+use hyper::body::{Body, Frame, SizeHint};
 use std::{
     io,
     pin::Pin,
@@ -101,6 +102,38 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.idle_since.store(self.0.millis(), Relaxed);
         self.0.running.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The body of an answer, and its request, which is at work for as long as the body is.
+pub(super) struct Held<B> {
+    body: B,
+    _running: Running,
+}
+
+impl<B> Held<B> {
+    pub(super) fn new(body: B, running: Running) -> Held<B> {
+        Held { body, _running: running }
+    }
+}
+
+impl<B: Body + Unpin> Body for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -1,13 +1,11 @@
 //! The life of one connection: handshake, requests, end.
 
 use super::{
-    Guard, Options,
-    activity::{Activity, Due, Patience, Watched},
+    Guard, Options, Payload,
+    activity::{Activity, Due, Held, Patience, Watched},
     metrics::{Cause, DoorMetrics},
     tls,
 };
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -66,10 +64,11 @@ struct Agreed {
 }
 
 /// Serves a connection from its first byte to its last.
-pub(super) async fn serve<H, F>(shared: &Shared<H>, stream: TcpStream, stop: CancellationToken)
+pub(super) async fn serve<H, F, B>(shared: &Shared<H>, stream: TcpStream, stop: CancellationToken)
 where
     H: Fn(Request<Incoming>, Arc<str>) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Payload,
 {
     let kill = shared.kill.child_token();
     // An answer is one small write: waiting for more to send with it only costs time.
@@ -89,10 +88,11 @@ where
     kill.run_until_cancelled(life).await;
 }
 
-async fn secure<H, F>(shared: &Shared<H>, current: &tls::Current, stream: TcpStream, stop: CancellationToken)
+async fn secure<H, F, B>(shared: &Shared<H>, current: &tls::Current, stream: TcpStream, stop: CancellationToken)
 where
     H: Fn(Request<Incoming>, Arc<str>) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Payload,
 {
     let accept = TlsAcceptor::from(Arc::clone(&current.config)).accept(stream);
     let stream = match time::timeout(shared.handshake, accept).await {
@@ -116,7 +116,7 @@ where
 }
 
 /// HTTP, until one of the sides has enough.
-async fn speak<H, F, S>(
+async fn speak<H, F, B, S>(
     shared: &Shared<H>,
     http: &auto::Builder<Owned>,
     stream: S,
@@ -124,7 +124,8 @@ async fn speak<H, F, S>(
     stop: CancellationToken,
 ) where
     H: Fn(Request<Incoming>, Arc<str>) -> F + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Payload,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Agreed { activity, peer, retired } = agreed;
@@ -133,8 +134,7 @@ async fn speak<H, F, S>(
         let answer = (shared.handler)(request, Arc::clone(&peer));
         async move {
             let response = answer.await;
-            drop(running);
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| Held::new(body, running)))
         }
     });
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });

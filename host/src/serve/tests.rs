@@ -3,7 +3,7 @@ use super::{
     *,
 };
 use crate::health::Health;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::{Version, client::conn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prometheus_client::{encoding::text, registry::Registry};

@@ -3,6 +3,7 @@
 
 mod client;
 mod load;
+mod shown;
 
 use super::metrics::{Cause, DoorMetrics};
 use crate::health::Health;
@@ -19,6 +20,7 @@ use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
 pub use load::TlsFault;
+pub use shown::shown;
 
 /// What a door shows, and whom it lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub(super) struct Current {
     files: Files,
     digest: [Vec<u8>; 3],
     not_after: i64,
+    shown: Vec<wire::Certificate>,
 }
 
 impl Current {
@@ -74,11 +77,11 @@ impl Reloader {
     /// When they cannot serve.
     pub fn load(files: Files, metrics: DoorMetrics) -> Result<Reloader, TlsFault> {
         let contents = Contents::read(&files)?;
-        let Loaded { config, not_after } = contents.load(&files)?;
+        let Loaded { config, not_after, shown } = contents.load(&files)?;
         metrics.expires(not_after);
         let digest = contents.digest();
         let retired = CancellationToken::new();
-        let current = Current { config, retired, files: files.clone(), digest, not_after };
+        let current = Current { config, retired, files: files.clone(), digest, not_after, shown };
         Ok(Reloader {
             files: Mutex::new(files),
             current: RwLock::new(Arc::new(current)),
@@ -138,6 +141,11 @@ impl Reloader {
         Health::Ok
     }
 
+    /// What is served and trusted, for people.
+    pub fn certificates(&self) -> Vec<wire::Certificate> {
+        self.current().shown.clone()
+    }
+
     pub(super) fn current(&self) -> Arc<Current> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -149,12 +157,12 @@ impl Reloader {
         if digest == old.digest && files.client_names == old.files.client_names {
             return Ok(Change::None);
         }
-        let Loaded { config, not_after } = contents.load(files)?;
+        let Loaded { config, not_after, shown } = contents.load(files)?;
         let [_, _, ca] = &digest;
         let [_, _, old_ca] = &old.digest;
         let same_clients = ca == old_ca && files.client_names == old.files.client_names;
         let retired = if same_clients { old.retired.clone() } else { CancellationToken::new() };
-        let current = Current { config, retired, files: files.clone(), digest, not_after };
+        let current = Current { config, retired, files: files.clone(), digest, not_after, shown };
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
         self.metrics.expires(not_after);
         tracing::info!(door = self.metrics.name, not_after, same_clients, "took changed certificates");

@@ -103,7 +103,7 @@ impl From<sqlx::Error> for ReadError {
     }
 }
 
-fn parse((row, body): (i64, Vec<u8>)) -> Result<Row, ReadError> {
+pub(super) fn parse((row, body): (i64, Vec<u8>)) -> Result<Row, ReadError> {
     let row = unsigned(row);
     match serde_json::from_slice::<Entry>(&body) {
         Ok(entry) => Ok(Row { row, entry }),

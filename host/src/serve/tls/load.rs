@@ -55,6 +55,8 @@ pub(super) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
     /// The first expiry in the served chain, in seconds since 1970-01-01 UTC.
     pub(super) not_after: i64,
+    /// The served chain and the trusted CAs, for people.
+    pub(super) shown: Vec<wire::Certificate>,
 }
 
 /// The bytes of the three files.
@@ -90,6 +92,11 @@ impl Contents {
             return Err(TlsFault::NoCertificate { path: files.certificate.clone() });
         }
         let not_after = first_expiry(&chain, &files.certificate)?;
+        let (served, path) = (files.certificate.display().to_string(), files.client_ca.display().to_string());
+        let mut shown: Vec<_> =
+            chain.iter().filter_map(|der| super::shown(der, "serves the webhook", &served)).collect();
+        let trusted_cas = certificates(&self.client_ca, &files.client_ca, Key::Refuse)?;
+        shown.extend(trusted_cas.iter().filter_map(|der| super::shown(der, "signs the webhook's clients", &path)));
         let certified = certified(chain, &self.key, files, &provider)?;
         let roots = roots(&self.client_ca, &files.client_ca)?;
         let trusted = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
@@ -107,7 +114,7 @@ impl Contents {
         // the client CA or of the list; and kube-apiserver never asks for it.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Loaded { config: Arc::new(config), not_after })
+        Ok(Loaded { config: Arc::new(config), not_after, shown })
     }
 }
 

@@ -1,0 +1,449 @@
+//! The dashboard's door: its files, what it shows as JSON, and the live feed. It reads the journal, the board and the
+//! plugins; it decides nothing, and nothing that comes in by it changes the gate.
+
+mod assets;
+mod decisions;
+mod feed;
+mod guard;
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    board::{Board, Loaded},
+    journal::{Journal, ReadError},
+    plugins::Plugins,
+};
+use bytes::Bytes;
+use feed::Ring;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+        HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use serde::Serialize;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use stream::{Chunks, Content, Follow, pipe};
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    time,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
+use wire::{Control, Demo, LaneId, Query};
+
+/// What a demo shows besides, and what its page may ask of it.
+#[derive(Clone)]
+pub struct Stage {
+    pub state: watch::Receiver<Demo>,
+    pub control: mpsc::Sender<Control>,
+}
+
+/// The dashboard's door: one for all connections.
+pub struct Api {
+    journal: Journal,
+    plugins: Arc<Plugins>,
+    board: Arc<Mutex<Board>>,
+    certificates: Box<dyn Fn() -> Vec<wire::Certificate> + Send + Sync>,
+    ring: Ring,
+    /// The newest summary, as an event.
+    summary: watch::Sender<Bytes>,
+    stage: Option<Stage>,
+    staged: watch::Sender<Bytes>,
+    /// Explanations compile: one at a time.
+    explaining: Arc<Semaphore>,
+    pages: TaskTracker,
+    stop: CancellationToken,
+    now: fn() -> u64,
+}
+
+type Answer = Response<Content>;
+
+impl Api {
+    /// A door on this journal and these plugins. [`Api::keep_up`] must run beside it.
+    pub fn new(
+        journal: Journal,
+        plugins: Arc<Plugins>,
+        board: Arc<Mutex<Board>>,
+        certificates: Box<dyn Fn() -> Vec<wire::Certificate> + Send + Sync>,
+        stage: Option<Stage>,
+        stop: CancellationToken,
+    ) -> Api {
+        let ring = Ring::new(journal.last_row());
+        Api {
+            journal,
+            plugins,
+            board,
+            certificates,
+            ring,
+            summary: watch::Sender::new(Bytes::new()),
+            stage,
+            staged: watch::Sender::new(Bytes::new()),
+            explaining: Arc::new(Semaphore::new(1)),
+            pages: TaskTracker::new(),
+            stop,
+            now: crate::judge::now,
+        }
+    }
+
+    /// Whether this program carries the page itself.
+    pub fn is_built() -> bool {
+        assets::is_built()
+    }
+
+    /// Reads the journal for all pages, keeps the board, and tells what changed. Ends with the stop or the journal, and
+    /// when every page was let go.
+    pub async fn keep_up(self: Arc<Api>) {
+        let keep = async { tokio::join!(self.read(), self.tell(), self.follow_stage()) };
+        self.stop.run_until_cancelled(keep).await;
+        self.pages.close();
+        self.pages.wait().await;
+    }
+
+    async fn read(&self) {
+        let begin = self.board_begins().await;
+        let mut subscription = self.journal.subscribe(begin);
+        loop {
+            match feed::batch(&mut subscription).await {
+                Ok(Some(rows)) => {
+                    let mut board = self.board();
+                    rows.iter().for_each(|row| board.apply(row));
+                    drop(board);
+                    // What was there before this start is for the board, and read from the journal by who asks for it.
+                    let fresh: Vec<_> = rows.into_iter().filter(|row| row.row > self.ring.last()).collect();
+                    if !fresh.is_empty() {
+                        self.ring.push(Arc::new(feed::Batch::new(fresh)));
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the dashboard cannot read the journal; it tries again");
+                    time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// The row before what the board has to know: a quarter of an hour, within reason.
+    async fn board_begins(&self) -> u64 {
+        let last = self.journal.last_row();
+        let search = crate::journal::Search {
+            after: Some(last.saturating_sub(MAX_BEFORE)),
+            from: (self.now)().saturating_sub(WINDOW),
+            limit: 1,
+            ..Default::default()
+        };
+        match self.journal.reader().search(&search).await {
+            Ok(rows) => rows.first().map_or(last, |row| row.row.saturating_sub(1)),
+            Err(error) => {
+                tracing::warn!(%error, "the dashboard begins without what was before");
+                last
+            }
+        }
+    }
+
+    /// Tells the summary a few times a second while something changes, and each second while somebody looks.
+    async fn tell(&self) {
+        let mut tick = time::interval(TELL_EVERY);
+        tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let mut told = 0;
+        loop {
+            tick.tick().await;
+            let now = (self.now)();
+            let due = self.summary.receiver_count() > 0 || told == 0;
+            let mut board = self.board();
+            board.load(loaded(&self.plugins));
+            if due && (board.take_changed() || now.saturating_sub(told) >= 1_000) {
+                let summary = board.summary(now);
+                drop(board);
+                told = now;
+                self.summary.send_replace(feed::frame(wire::feed::SUMMARY, None, &summary));
+            }
+        }
+    }
+
+    async fn follow_stage(&self) {
+        let Some(stage) = &self.stage else { return };
+        let mut state = stage.state.clone();
+        loop {
+            let demo = state.borrow_and_update().clone();
+            self.staged.send_replace(feed::frame(wire::feed::DEMO, None, &demo));
+            if state.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let mut answer = match guard::check(&parts.method, &parts.headers) {
+            Err(stranger) => refuse(StatusCode::FORBIDDEN, stranger.sentence()),
+            Ok(()) if parts.uri.path() == CONTROL => self.control(&parts.method, &parts.headers, body).await,
+            Ok(()) if !matches!(parts.method, Method::GET | Method::HEAD) => {
+                let mut answer = refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+                answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                answer
+            }
+            Ok(()) => {
+                let path = parts.uri.path();
+                let query = parts.uri.query().unwrap_or_default();
+                match path.strip_prefix(API) {
+                    Some(route) => match self.route(route, &Parameters::read(query), &parts.headers).await {
+                        Ok(answer) => answer,
+                        Err(fault) => refuse(fault.status, &fault.sentence),
+                    },
+                    None if path.starts_with("/api") => refuse(StatusCode::NOT_FOUND, ROUTES),
+                    None => page(path, &parts.headers),
+                }
+            }
+        };
+        harden(answer.headers_mut());
+        answer
+    }
+
+    async fn route(&self, route: &str, given: &Parameters, headers: &HeaderMap) -> Result<Answer, Fault> {
+        let segments: Vec<&str> = route.split('/').collect();
+        match segments.as_slice() {
+            ["summary"] => Ok(json(&self.board().summary((self.now)()))),
+            ["paths"] => Ok(json(&self.board().lanes((self.now)()))),
+            ["paths", id] => self.path(id, given),
+            ["decisions"] => self.decisions(given).await,
+            ["decisions", "export"] => self.export(given),
+            ["decisions", id] => self.decision(id).await,
+            ["decisions", id, "explain"] => self.explain(id).await,
+            ["plugins"] => Ok(json(&self.plugins())),
+            ["certificates"] => {
+                let mut all = (self.certificates)();
+                all.extend(self.board().certificates());
+                Ok(json(&all))
+            }
+            ["sources"] => Ok(json(&self.board().sources((self.now)()))),
+            ["events"] => self.events(given, headers),
+            _ => Err(Fault { status: StatusCode::NOT_FOUND, sentence: ROUTES.to_owned() }),
+        }
+    }
+
+    fn board(&self) -> std::sync::MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, id: &str, given: &Parameters) -> Result<Answer, Fault> {
+        let lane: LaneId = id.parse().map_err(|sentence| Fault { status: StatusCode::NOT_FOUND, sentence })?;
+        let query = given.query()?;
+        let subject = given.get("node").or_else(|| given.get("subject"));
+        let set = self.plugins.current();
+        let asked = set.plugins.iter().filter(|it| it.judges(lane)).map(|it| it.name.clone()).collect();
+        Ok(json(&self.board().path(lane, subject, &query, asked, (self.now)())))
+    }
+
+    /// What is loaded, and what it did.
+    fn plugins(&self) -> Vec<wire::PluginInfo> {
+        let now = (self.now)();
+        let set = self.plugins.current();
+        let board = self.board();
+        set.plugins
+            .iter()
+            .map(|plugin| {
+                let mut told = plugin.told();
+                told.acts = board.plugin(&told.name, now);
+                for rule in &mut told.rules {
+                    (rule.refused, rule.would_refuse) = board.rule(&told.name, &rule.id, now);
+                }
+                told
+            })
+            .collect()
+    }
+
+    fn events(&self, given: &Parameters, headers: &HeaderMap) -> Result<Answer, Fault> {
+        let query = given.query()?;
+        let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+        let at = match resumed.or_else(|| given.get("after")) {
+            None | Some("" | "now") => self.ring.last(),
+            Some(row) => {
+                row.parse().map_err(|_| Fault::of(format!("`{row}` is no row of the journal: give a number")))?
+            }
+        };
+        let (pipe, chunks) = pipe();
+        let follow = Follow {
+            journal: self.journal.clone(),
+            ring: self.ring.clone(),
+            query,
+            at,
+            summary: self.summary.subscribe(),
+            demo: self.staged.subscribe(),
+            stop: self.stop.clone(),
+            now: self.now,
+        };
+        self.pages.spawn(follow.run(pipe).instrument(tracing::debug_span!("page")));
+        Ok(streamed("text/event-stream", chunks))
+    }
+
+    async fn control(&self, method: &Method, headers: &HeaderMap, body: Incoming) -> Answer {
+        let Some(stage) = &self.stage else {
+            return refuse(StatusCode::NOT_FOUND, "this is a gate, not a demo: there is nothing to control");
+        };
+        if *method != Method::POST {
+            return refuse(StatusCode::METHOD_NOT_ALLOWED, "only POST");
+        }
+        if headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) != Some(b"application/json") {
+            return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "only application/json");
+        }
+        let Ok(Ok(body)) = time::timeout(BODY_TIME, Limited::new(body, MAX_CONTROL).collect()).await else {
+            return refuse(StatusCode::BAD_REQUEST, "the body is too long or too slow");
+        };
+        match serde_json::from_slice::<Control>(&body.to_bytes()) {
+            Err(error) => refuse(StatusCode::BAD_REQUEST, &format!("the body is no control: {error}")),
+            Ok(control) => match stage.control.try_send(control) {
+                Ok(()) => json(&serde_json::json!({"taken": true})),
+                Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the demo is busy; try again"),
+            },
+        }
+    }
+}
+
+fn loaded(plugins: &Plugins) -> Loaded {
+    let set = plugins.current();
+    let count = |shadow| u32::try_from(set.plugins.iter().filter(|it| it.shadow == shadow).count()).unwrap_or(u32::MAX);
+    Loaded { enforcing: count(false), shadowed: count(true), generation: set.generation }
+}
+
+/// Why a route has no answer.
+#[derive(Debug)]
+struct Fault {
+    status: StatusCode,
+    sentence: String,
+}
+
+impl Fault {
+    /// The caller asked for something that makes no sense.
+    fn of(sentence: String) -> Fault {
+        Fault { status: StatusCode::BAD_REQUEST, sentence }
+    }
+}
+
+impl From<ReadError> for Fault {
+    fn from(error: ReadError) -> Fault {
+        let mut sentence = error.to_string();
+        if let Some(cause) = std::error::Error::source(&error) {
+            sentence = format!("{sentence}: {cause}");
+        }
+        Fault { status: StatusCode::SERVICE_UNAVAILABLE, sentence }
+    }
+}
+
+/// What stands after the `?`.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn read(query: &str) -> Parameters {
+        let pairs = form_urlencoded::parse(query.as_bytes()).take(MAX_PARAMETERS);
+        Parameters(pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, Fault> {
+        let number = |value: &str| value.parse().map_err(|_| Fault::of(format!("`{name}={value}` is no number")));
+        self.get(name).map(number).transpose()
+    }
+
+    fn query(&self) -> Result<Query, Fault> {
+        Query::parse(self.get("q").unwrap_or_default()).map_err(|fault| Fault::of(fault.to_string()))
+    }
+}
+
+fn page(path: &str, headers: &HeaderMap) -> Answer {
+    let Some(served) = assets::serve(path, headers) else {
+        let why = if assets::is_built() {
+            "there is no such file"
+        } else {
+            "this pathgate was built without its dashboard: run `cargo xtask dashboard`, then build it again; the API is at /api/v1/summary"
+        };
+        return refuse(StatusCode::NOT_FOUND, why);
+    };
+    let mut answer = whole(StatusCode::OK, served.content_type, Bytes::from_static(served.bytes));
+    let headers = answer.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(encoding) = served.encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    if served.immutable {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    }
+    answer
+}
+
+fn json<T: Serialize>(value: &T) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(body) => whole(StatusCode::OK, JSON, body.into()),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+fn refuse(status: StatusCode, sentence: &str) -> Answer {
+    whole(status, JSON, serde_json::json!({"error": sentence}).to_string().into())
+}
+
+fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Content::Whole(Full::new(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+fn streamed(content_type: &'static str, chunks: Chunks) -> Answer {
+    let mut answer = Response::new(Content::Streamed(chunks));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+/// A file to keep, by this name.
+fn attached(answer: &mut Answer, name: &'static str) {
+    answer.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static(name));
+}
+
+/// What every answer says: nothing of it runs, loads or is framed elsewhere.
+fn harden(headers: &mut HeaderMap) {
+    let fixed = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+const API: &str = "/api/v1/";
+const CONTROL: &str = "/demo/v1/control";
+const JSON: &str = "application/json";
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const ROUTES: &str = "there is no such route: the API has /api/v1/ summary, paths, paths/LANE, decisions, decisions/ID, \
+                      decisions/ID/explain, decisions/export, plugins, certificates, sources and events";
+/// What counts as now on the board.
+const WINDOW: u64 = 15 * 60_000;
+/// Rows of before the start that the board reads at most: seconds of work, in the background.
+const MAX_BEFORE: u64 = 100_000;
+/// Four times a second is as live as a person sees, and what 5,000 nodes cost is then small.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+/// A disk that does not answer now may in a second.
+const RETRY: Duration = Duration::from_secs(1);
+/// A control is a word and a number.
+const MAX_CONTROL: usize = 1_024;
+const BODY_TIME: Duration = Duration::from_secs(5);
+const MAX_PARAMETERS: usize = 16;

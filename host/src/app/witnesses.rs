@@ -1,0 +1,80 @@
+//! Who testifies to the state of the paths besides reviews, and the board that is told.
+
+use super::watch::{self, Finding};
+use crate::{
+    board::Board,
+    config::PostureConfig,
+    judge::{self, Judge},
+    posture::{Options, Posture},
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, info_span};
+
+/// What the operator connected.
+pub(super) struct Witnesses {
+    /// The list of the cluster's objects.
+    pub(super) facts: Option<PathBuf>,
+    pub(super) posture: PostureConfig,
+}
+
+impl Witnesses {
+    /// A board that knows who will testify.
+    pub(super) fn board(&self) -> Board {
+        let probes = self.posture.probes.as_ref();
+        let default = Options::default();
+        let options = Options {
+            probes: probes.is_some(),
+            files: !self.posture.files.is_empty(),
+            inventory: self.facts.is_some(),
+            probe_every: probes
+                .map_or(default.probe_every, |it| u64::try_from(it.every.as_millis()).unwrap_or(u64::MAX)),
+            ..default
+        };
+        Board::new(self.posture.name.clone(), judge::now(), Posture::new(options))
+    }
+
+    /// Lets them look, and tells the board what they find.
+    pub(super) fn spawn(
+        self,
+        tasks: &TaskTracker,
+        judge: &Arc<Judge>,
+        board: &Arc<Mutex<Board>>,
+        stop: &CancellationToken,
+    ) {
+        let (findings, found) = mpsc::channel(FINDINGS);
+        let (stock, stocked) = tokio::sync::watch::channel(Arc::default());
+        if let Some(facts) = self.facts {
+            let cluster = watch::cluster(facts, judge.clone(), stock, findings.clone(), stop.child_token());
+            tasks.spawn(cluster.instrument(info_span!("cluster")));
+        }
+        if !self.posture.files.is_empty() {
+            let files = watch::files(self.posture.files, findings.clone(), stop.child_token());
+            tasks.spawn(files.instrument(info_span!("files")));
+        }
+        if let Some(probes) = self.posture.probes {
+            let probes = watch::probes(probes, stocked, findings, stop.child_token());
+            tasks.spawn(probes.instrument(info_span!("probes")));
+        }
+        tasks.spawn(hear(found, board.clone(), stop.child_token()).instrument(info_span!("posture")));
+    }
+}
+
+async fn hear(mut found: mpsc::Receiver<Finding>, board: Arc<Mutex<Board>>, stop: CancellationToken) {
+    while let Some(Some(finding)) = stop.run_until_cancelled(found.recv()).await {
+        let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
+        let posture = board.posture();
+        match finding {
+            Finding::Nodes { nodes, at } => posture.set_nodes(nodes, at),
+            Finding::Probe(report) => posture.apply_probe(*report),
+            Finding::Files(claims) => posture.apply_files(claims),
+        }
+    }
+}
+
+/// The prober waits when the board is busy.
+const FINDINGS: usize = 64;

@@ -1,0 +1,163 @@
+//! What the dashboard shows: the acts of the gate and the state of the paths, put together. It is fed with journal rows and
+//! with what was found out, and tells a summary of a size that does not depend on the traffic. Pure.
+
+use crate::{
+    acts::Acts,
+    posture::{Posture, documentation},
+};
+use wire::{Change, Entry, Lane, LaneId, PathDetail, PluginActs, Query, Row, SourceStatus, Summary};
+
+/// The state of the show, at any time.
+#[derive(Debug)]
+pub struct Board {
+    cluster: String,
+    started: u64,
+    acts: Acts,
+    posture: Posture,
+    plugins: Loaded,
+    row: u64,
+    changed: bool,
+}
+
+/// How many plugins decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    pub enforcing: u32,
+    pub shadowed: u32,
+    pub generation: u64,
+}
+
+impl Board {
+    /// An empty board of a gate that started at this time, before a cluster of this name.
+    pub fn new(cluster: String, started: u64, posture: Posture) -> Board {
+        let acts = Acts::default();
+        Board { cluster, started, acts, posture, plugins: Loaded::default(), row: 0, changed: true }
+    }
+
+    /// Takes a row of the journal; they come in order.
+    pub fn apply(&mut self, row: &Row) {
+        self.row = row.row;
+        self.changed = true;
+        match &row.entry {
+            Entry::Decision(decision) => {
+                self.acts.apply(decision);
+                self.posture.apply_decision(decision);
+            }
+            Entry::Gap(gap) => self.acts.lost(gap.to, gap.lost),
+            Entry::Event(event) => self.posture.apply_event(event),
+        }
+    }
+
+    /// The state of the paths, for what else was found out about them.
+    pub fn posture(&mut self) -> &mut Posture {
+        self.changed = true;
+        &mut self.posture
+    }
+
+    /// Which plugins decide from now on.
+    pub fn load(&mut self, plugins: Loaded) {
+        self.changed |= self.plugins != plugins;
+        self.plugins = plugins;
+    }
+
+    /// Whether something changed since the last time that this was asked.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// All that the overview needs.
+    pub fn summary(&mut self, now: u64) -> Summary {
+        self.posture.settle(now);
+        let (named, unnamed) = self.posture.named(now);
+        Summary {
+            at: now,
+            row: self.row,
+            cluster: self.cluster.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.started,
+            verdict: self.posture.verdict(now),
+            counts: self.posture.counts(now),
+            acts: self.acts.total(now),
+            enforcing: self.plugins.enforcing,
+            shadowed: self.plugins.shadowed,
+            generation: self.plugins.generation,
+            pools: self.posture.pools(),
+            lanes: self.lanes(now),
+            named,
+            unnamed,
+            todo: self.posture.todo(now),
+            changes: self.changes(now),
+            sources: self.posture.sources(now),
+            blind: self.posture.blind(),
+            minutes: self.acts.minutes(now),
+        }
+    }
+
+    /// The lanes of the map, with what moved on them.
+    pub fn lanes(&self, now: u64) -> Vec<Lane> {
+        LaneId::ALL.iter().map(|id| self.lane(*id, now)).collect()
+    }
+
+    /// One lane: its instances that match, worst first, and one of them with all its checks.
+    pub fn path(
+        &self,
+        lane: LaneId,
+        subject: Option<&str>,
+        query: &Query,
+        plugins: Vec<String>,
+        now: u64,
+    ) -> PathDetail {
+        let (purpose, warning, advice) = documentation(lane);
+        let (instances, total) = self.posture.instances(lane, query, now, MAX_INSTANCES);
+        PathDetail {
+            lane: self.lane(lane, now),
+            pools: self.posture.pools(),
+            named: self.posture.named(now).0,
+            purpose: purpose.into(),
+            warning: warning.into(),
+            advice: advice.into(),
+            plugins,
+            instances,
+            total,
+            instance: subject.and_then(|subject| self.posture.instance(lane, subject, now)),
+            at: now,
+        }
+    }
+
+    /// Where evidence comes from, and how fresh it is.
+    pub fn sources(&self, now: u64) -> Vec<SourceStatus> {
+        self.posture.sources(now)
+    }
+
+    /// Certificates that were seen.
+    pub fn certificates(&self) -> Vec<wire::Certificate> {
+        self.posture.certificates()
+    }
+
+    /// What a plugin did.
+    pub fn plugin(&self, name: &str, now: u64) -> PluginActs {
+        self.acts.plugin(name, now)
+    }
+
+    /// Refusals by a rule, and what it would have refused.
+    pub fn rule(&self, plugin: &str, rule: &str, now: u64) -> (u64, u64) {
+        self.acts.rule(plugin, rule, now)
+    }
+
+    fn lane(&self, id: LaneId, now: u64) -> Lane {
+        let (acts, shut_by) = self.acts.lane(id, now);
+        Lane { acts, shut_by, ..self.posture.lane(id, now) }
+    }
+
+    fn changes(&self, now: u64) -> Vec<Change> {
+        let mut changes = self.acts.changes(now);
+        changes.extend(self.posture.changes(now));
+        changes.sort_by_key(|change| std::cmp::Reverse(change.at));
+        changes.truncate(MAX_CHANGES);
+        changes
+    }
+}
+
+/// More is no list that a person reads; a query narrows it.
+const MAX_INSTANCES: usize = 200;
+const MAX_CHANGES: usize = 40;

@@ -1,0 +1,113 @@
+//! A decision made again: the same components, configs, facts and time, read back from the journal. Because a plugin is a
+//! pure function, the answers are the same, or something is wrong.
+
+use crate::{
+    config::{OnFailure, Role},
+    journal::Reader,
+    plugins::{Bounds, Failed, Plugins, Spec},
+};
+use std::sync::Arc;
+use wire::{Decision, Failure, Opinion, Verdict};
+
+/// What the journal has kept of the plugins that a decision asked.
+pub struct Recalled {
+    decision: Decision,
+    /// One for each opinion; an error is why nobody can tell.
+    kept: Vec<Result<Kept, String>>,
+}
+
+struct Kept {
+    component: Arc<[u8]>,
+    config: serde_json::Value,
+}
+
+/// How a second execution compares with the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// None if it cannot be told.
+    pub same: Option<bool>,
+    /// What differs, and what cannot be told and why; a sentence each.
+    pub differences: Vec<String>,
+}
+
+/// Reads what is needed to make a decision again.
+pub async fn recall(reader: &Reader, decision: Decision) -> Recalled {
+    let mut kept = Vec::new();
+    for opinion in &decision.opinions {
+        kept.push(recall_one(reader, opinion).await);
+    }
+    Recalled { decision, kept }
+}
+
+async fn recall_one(reader: &Reader, opinion: &Opinion) -> Result<Kept, String> {
+    let name = &opinion.plugin;
+    match opinion.failure {
+        Some(kind @ (Failure::Deadline | Failure::Busy | Failure::Quarantined | Failure::NotReady)) => {
+            return Err(format!("`{name}` was cut off by the host ({kind}), which depends on the moment"));
+        }
+        Some(Failure::Trap | Failure::Fuel | Failure::Memory | Failure::Output | Failure::Role) | None => {}
+    }
+    let kept = async |digest: &str| {
+        let bytes = reader.artifact(digest).await.map_err(|error| error.to_string())?;
+        bytes.ok_or_else(|| format!("what `{name}` was ({digest}) is not in the journal"))
+    };
+    let component = kept(&opinion.digest).await?.into();
+    let config = serde_json::from_slice(&kept(&opinion.config).await?).map_err(|error| error.to_string())?;
+    Ok(Kept { component, config })
+}
+
+impl Recalled {
+    /// The decision as it was made the first time.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Asks the same components with the same configs the same question. It compiles what is not in force any more, which
+    /// takes part of a second, so it is not for a task that others wait on.
+    pub fn repeat(&self, plugins: &Plugins) -> Repeated {
+        let (mut differences, mut unknown) = (Vec::new(), Vec::new());
+        for (opinion, kept) in self.decision.opinions.iter().zip(&self.kept) {
+            match kept.as_ref().map_err(Clone::clone).and_then(|kept| again(plugins, &self.decision, opinion, kept)) {
+                Ok(None) => {}
+                Ok(Some(difference)) => differences.push(difference),
+                Err(why) => unknown.push(why),
+            }
+        }
+        let same = match (differences.is_empty(), unknown.is_empty()) {
+            (false, _) => Some(false),
+            (true, true) => Some(true),
+            (true, false) => None,
+        };
+        differences.extend(unknown);
+        Repeated { same, differences }
+    }
+}
+
+/// A difference is a sentence; an error is why nobody can tell.
+fn again(plugins: &Plugins, decision: &Decision, opinion: &Opinion, kept: &Kept) -> Result<Option<String>, String> {
+    let name = &opinion.plugin;
+    let role = if opinion.verdict == Verdict::Allow { Role::Grant } else { Role::Restrict };
+    let spec = Spec {
+        name: name.clone(),
+        component: kept.component.clone(),
+        sha256: Some(opinion.digest.clone()),
+        role,
+        shadow: false,
+        on_failure: OnFailure::Deny,
+        bounds: Bounds::DECISION,
+        config: kept.config.clone(),
+    };
+    let answer = plugins.ask_once(spec, decision.at, &decision.facts, &decision.request);
+    let answer = answer.map_err(|error| format!("`{name}`: {error}"))?;
+    let difference = match (&answer, opinion.failure) {
+        (Ok(it), None) => {
+            let same = (it.verdict, &it.rule, &it.reason, &it.notes, it.fuel)
+                == (opinion.verdict, &opinion.rule, &opinion.reason, &opinion.notes, opinion.fuel);
+            (!same).then(|| format!("`{name}` now says {} {} for {} units of fuel", it.verdict, it.rule, it.fuel))
+        }
+        (Err(Failed { kind, .. }), Some(then)) if *kind == then => None,
+        (Err(failed), _) => Some(format!("`{name}` now gives no answer: {failed}")),
+        (Ok(it), Some(then)) => Some(format!("`{name}` failed then ({then}), and now says {}", it.verdict)),
+    };
+    Ok(difference)
+}

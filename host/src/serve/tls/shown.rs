@@ -1,0 +1,57 @@
+//! A certificate in words, for the dashboard. Nothing is judged here.
+
+use ::aws_lc_rs::digest::{SHA256, digest};
+use std::{fmt::Write, net::IpAddr};
+use wire::Certificate;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+/// What a certificate says of itself; nothing if it does not parse.
+pub fn shown(der: &[u8], purpose: &str, from: &str) -> Option<Certificate> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let millis = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
+    let validity = certificate.validity();
+    Some(Certificate {
+        sha256: hex(digest(&SHA256, der).as_ref()),
+        subject: bounded(&certificate.subject().to_string()),
+        issuer: bounded(&certificate.issuer().to_string()),
+        not_before: millis(validity.not_before.timestamp()),
+        not_after: millis(validity.not_after.timestamp()),
+        names: names(&certificate),
+        purpose: purpose.to_owned(),
+        from: from.to_owned(),
+        node: String::new(),
+    })
+}
+
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(format!("dns:{}", bounded(name))),
+        GeneralName::IPAddress(bytes) => address(bytes).map(|address| format!("ip:{address}")),
+        GeneralName::URI(uri) => Some(format!("uri:{}", bounded(uri))),
+        _ => None,
+    };
+    extension.value.general_names.iter().take(MAX_NAMES).filter_map(name).collect()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(MAX_TEXT).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// More is no list that a person reads.
+const MAX_NAMES: usize = 64;
+/// The longest common name of RFC 5280 is 64 characters; a whole subject is some of them.
+const MAX_TEXT: usize = 512;

@@ -1,0 +1,122 @@
+//! How the dashboard looks: to a screen reader, in any width, in both schemes.
+
+use super::{Scheme, Setting, end};
+use crate::{process, world};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::{fs, path::PathBuf, process::Command, time::Duration};
+
+/// Every page, and its name in pictures.
+const VIEWS: [(&str, &str); 7] = [
+    ("/", "overview"),
+    ("/paths", "paths"),
+    ("/paths/kubelet", "path"),
+    ("/decisions", "decisions"),
+    ("/plugins", "plugins"),
+    ("/certificates", "certificates"),
+    ("/nowhere", "nowhere"),
+];
+const SCHEMES: [(Scheme, &str); 2] = [(Scheme::Light, "light"), (Scheme::Dark, "dark")];
+/// A telephone, a laptop, a desk.
+const WIDTHS: [u32; 3] = [360, 1440, 2560];
+
+/// Both schemes, because contrast is part of it.
+pub async fn no_view_has_a_fault_that_axe_finds(setting: &mut Setting) -> Result<()> {
+    let axe = fs::read_to_string(axe()?)?;
+    setting.refuse()?;
+    let mut found = Vec::new();
+    for (scheme, word) in SCHEMES {
+        let page = setting.sized("/", 1440, 1000, scheme).await?;
+        for (path, name) in VIEWS {
+            page.client.goto(&format!("http://{}{path}", setting.gate.dashboard)).await?;
+            page.until("live", super::LIVE).await?;
+            page.until("something is shown", "document.querySelector('main h1, main h2')").await?;
+            page.client.execute(&axe, vec![]).await?;
+            for fault in judge(&page).await? {
+                found.push(format!("{name}, {word}: {fault}"));
+            }
+        }
+        // That it finds anything at all: a picture without a name.
+        page.client.execute("document.querySelector('main').append(document.createElement('img'))", vec![]).await?;
+        let control = judge(&page).await?;
+        ensure!(control.iter().any(|fault| fault.contains("image-alt")), "axe finds nothing: {control:?}");
+        page.close().await?;
+    }
+    ensure!(found.is_empty(), "{found:#?}");
+    Ok(())
+}
+
+async fn judge(page: &super::Page) -> Result<Vec<String>> {
+    let script =
+        "const done = arguments[0]; axe.run().then(it => done(it.violations), e => done([{id: String(e), nodes: []}]))";
+    let faults = page.client.execute_async(script, vec![]).await?;
+    let faults = faults.as_array().context("axe answers with a list")?;
+    let fault = |it: &Value| format!("{}: {} ({})", it["id"], it["help"], it["nodes"][0]["html"]);
+    Ok(faults.iter().map(fault).collect())
+}
+
+pub async fn no_view_scrolls_sideways_at_any_width(setting: &mut Setting) -> Result<()> {
+    setting.refuse()?;
+    let page = setting.sized("/", 1440, 1000, Scheme::Light).await?;
+    let mut wide = Vec::new();
+    for width in WIDTHS {
+        page.client.set_window_size(width.max(500), 1000).await?;
+        narrow(&page, width).await?;
+        for (path, name) in VIEWS {
+            page.client.goto(&format!("http://{}{path}", setting.gate.dashboard)).await?;
+            page.until("live", super::LIVE).await?;
+            let excess =
+                page.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await?;
+            if excess.as_i64().unwrap_or(1) > 0 {
+                wide.push(format!("{name} at {width}: {excess} px too wide"));
+            }
+        }
+    }
+    page.close().await?;
+    ensure!(wide.is_empty(), "{wide:#?}");
+    Ok(())
+}
+
+/// Chromium's window has a least width; the device's metrics have none.
+async fn narrow(page: &super::Page, width: u32) -> Result<()> {
+    let metrics = serde_json::json!({"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false});
+    page.devtools("Emulation.setDeviceMetricsOverride", metrics).await
+}
+
+/// Kept under `target/screenshots`, to be looked at by a person.
+pub async fn every_view_has_its_picture(setting: &mut Setting) -> Result<()> {
+    setting.refuse()?;
+    for (scheme, word) in SCHEMES {
+        let page = setting.sized("/", 1440, 1000, scheme).await?;
+        for width in WIDTHS {
+            narrow(&page, width).await?;
+            for (path, name) in VIEWS {
+                page.client.goto(&format!("http://{}{path}", setting.gate.dashboard)).await?;
+                page.until("live", super::LIVE).await?;
+                page.until("something is shown", "document.querySelector('main h1, main h2')").await?;
+                page.screenshot(&format!("{name}-{word}-{width}")).await?;
+            }
+        }
+        end(page).await?;
+    }
+    Ok(())
+}
+
+/// axe-core from its package, fetched once.
+fn axe() -> Result<PathBuf> {
+    let folder = world::target().join("axe");
+    let script = folder.join("package/axe.min.js");
+    if !script.is_file() {
+        fs::create_dir_all(&folder)?;
+        let mut pack = Command::new("npm");
+        pack.args(["pack", "--silent", AXE]).current_dir(&folder);
+        let archive = process::run(&mut pack, b"", FETCH)?.ok().context("fetch axe-core with npm")?;
+        let mut unpack = Command::new("tar");
+        unpack.arg("xzf").arg(archive.trim()).arg("package/axe.min.js").current_dir(&folder);
+        process::run(&mut unpack, b"", FETCH)?.ok().context("unpack axe-core")?;
+    }
+    Ok(script)
+}
+
+const AXE: &str = "axe-core@4.14.1";
+const FETCH: Duration = Duration::from_secs(120);
