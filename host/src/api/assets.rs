@@ -21,9 +21,7 @@ pub(super) struct Served {
 }
 
 /// All of them; none if this program was built without the dashboard.
-fn all() -> &'static [Asset] {
-    include!(concat!(env!("OUT_DIR"), "/dashboard.rs"))
-}
+static ALL: &[Asset] = include!(concat!(env!("OUT_DIR"), "/dashboard.rs"));
 
 /// Whether this program carries the dashboard.
 pub(super) fn is_built() -> bool {
@@ -55,7 +53,7 @@ pub(super) fn serve(path: &str, headers: &HeaderMap) -> Option<Served> {
 }
 
 fn find(name: &str) -> Option<&'static Asset> {
-    all().iter().find(|asset| asset.name == name)
+    ALL.iter().find(|asset| asset.name == name)
 }
 
 fn content_type(name: &str) -> &'static str {

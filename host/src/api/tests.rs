@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     decision::Ask,
     inventory::Inventory,
-    journal::{Artifact, Options, Writer},
+    journal::{Artifact, Delivery, Options, Writer},
     judge::Judge,
     plugins::{Spec, builtin},
     posture::{self, Posture},
@@ -95,8 +95,13 @@ impl World {
 
     /// Waits until so many rows are committed.
     async fn committed(&self, row: u64) {
-        let mut subscription = self.journal.subscribe(row - 1);
-        subscription.next().await.expect("it reads").expect("a row");
+        let mut subscription = self.journal.subscribe(0);
+        loop {
+            let delivery = subscription.next().await.expect("it reads").expect("a row");
+            if matches!(delivery, Delivery::Row(it) if it.row >= row) {
+                return;
+            }
+        }
     }
 
     /// Asks with these headers besides the right `Host`.

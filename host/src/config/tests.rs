@@ -132,17 +132,21 @@ fn every_fault_is_named_at_once_with_its_place() {
 }
 
 #[test]
+fn a_dashboard_without_a_journal_is_refused() {
+    let wanted = "gate.yaml:3:12: dashboard: shows what is on record, and nothing is: add a `journal` section";
+    assert_eq!(faults(&format!("{HEAD}dashboard: {{}}\n")), [wanted]);
+}
+
+#[test]
 fn doors_that_are_not_built_yet_are_refused_not_ignored() {
-    let text = format!(
-        "{HEAD}egress: {{}}\nadmission: {{tls: {{certificate: c, key: k, clientCA: a}}}}\napprover: {{}}\ndashboard: {{}}\n"
-    );
+    let text =
+        format!("{HEAD}egress: {{}}\nadmission: {{tls: {{certificate: c, key: k, clientCA: a}}}}\napprover: {{}}\n");
     assert_eq!(
         faults(&text),
         [
             "gate.yaml:3:9: egress: is not available in this version; remove it",
             "gate.yaml:4:12: admission: is not available in this version; remove it",
             "gate.yaml:5:11: approver: is not available in this version; remove it",
-            "gate.yaml:6:12: dashboard: is not available in this version; remove it",
         ]
     );
 }
