@@ -14,6 +14,7 @@ mod stage;
 pub use score::{Line, Score};
 
 use crate::{
+    api,
     app::{Bound, Fault},
     config::Config,
 };
@@ -44,18 +45,12 @@ pub struct Show {
     controls: mpsc::Receiver<Control>,
 }
 
-/// What a page needs to follow the show, and to ask something of it.
-pub struct Hook {
-    pub state: watch::Receiver<Demo>,
-    pub control: mpsc::Sender<Control>,
-}
-
 impl Show {
     /// Starts the world, writes the gate's configuration, and opens the gate.
     ///
     /// # Errors
     /// Every fault in a sentence.
-    pub async fn open(settings: Settings) -> Result<(Show, Hook), Vec<Fault>> {
+    pub async fn open(settings: Settings) -> Result<Show, Vec<Fault>> {
         let world = World::builder().nodes(settings.nodes).seed(settings.seed).start().await;
         let world = world.map_err(|error| fault("start the stand-in cluster", &error))?;
         let folder = Folder::new(&world, settings.dashboard)?;
@@ -80,12 +75,13 @@ impl Show {
         let apiserver = world.apiserver(webhook, Http::Two);
         let apiserver = apiserver.map_err(|error| fault("start the stand-in kube-apiserver", &error))?;
         let stage = Stage { world, apiserver, folder, journal, state: sender };
-        Ok((Show { stage, bound, controls }, Hook { state, control }))
+        let bound = bound.on_stage(api::Stage { state, control });
+        Ok(Show { stage, bound, controls })
     }
 
-    /// Where the dashboard is, if this version has one.
+    /// Where the dashboard is.
     pub fn dashboard(&self) -> Option<SocketAddr> {
-        None
+        self.bound.dashboard()
     }
 
     /// Where the gate tells its health.

@@ -82,7 +82,7 @@ impl Demo {
     async fn play(self, settings: Settings, stop: CancellationToken) -> Result<Ending, Faults> {
         let begin = Instant::now();
         let Some(opened) = stop.run_until_cancelled(Show::open(settings)).await else { return Ok(Ending::Unknown) };
-        let (show, _hook) = opened?;
+        let show = opened?;
         let ready = begin.elapsed().as_millis();
         if self.headless {
             eprintln!("{} nodes and the gate are ready after {ready} ms", self.nodes);

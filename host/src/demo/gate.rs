@@ -93,27 +93,19 @@ fn settings(world: &World, folder: &Path, dashboard: SocketAddr) -> Map<String, 
     );
     section("admin", json!({"listen": local}));
     section("journal", json!({"url": format!("sqlite://{}", folder.join("journal.db").display())}));
-    if CLUSTER {
-        section("cluster", json!({"facts": files.facts()}));
-        let probes = json!({
-            "every": "3s",
-            "kubeletCA": files.certificate("kubelet-ca"),
-            "readOnlyPort": 0,
-            "allow": ["127.0.0.0/8"],
-        });
-        let folders = [files.folder().join("manifests"), files.folder().join("nodes")];
-        section("posture", json!({"name": "demo", "files": folders, "probes": probes}));
-    }
-    if DASHBOARD {
-        section("dashboard", json!({"listen": dashboard}));
-    }
+    section("cluster", json!({"facts": files.facts()}));
+    let probes = json!({
+        "every": "3s",
+        "kubeletCA": files.certificate("kubelet-ca"),
+        "readOnlyPort": 0,
+        "allow": ["127.0.0.0/8"],
+    });
+    let folders = [files.folder().join("manifests"), files.folder().join("nodes")];
+    section("posture", json!({"name": "demo", "files": folders, "probes": probes}));
+    section("dashboard", json!({"listen": dashboard}));
     settings
 }
 
-/// Whether this version's gate follows a cluster, and looks at its kubelets.
-const CLUSTER: bool = false;
-/// Whether this version's gate has the door.
-const DASHBOARD: bool = false;
 const LOOP_FILE: &str = "thinks_for_ever.wasm";
 /// Asks to be asked about logs, and never answers.
 const LOOP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/loop.wasm"));
