@@ -1,9 +1,17 @@
 //! The demo shows what it claims: its whole script over real sockets, in one process without a cluster.
 
-use crate::{gate::command, process::run};
-use anyhow::{Context, Result};
+use crate::{
+    gate::command,
+    process::{Process, eventually, run},
+};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
 
 #[test]
 fn every_scene_has_the_outcome_expected_of_it() -> Result<()> {
@@ -15,6 +23,26 @@ fn every_scene_has_the_outcome_expected_of_it() -> Result<()> {
         lines.iter().map(|line| line["scene"].as_str().context("a scene")).collect::<Result<_>>()?;
     let missing: Vec<_> = SCENES.iter().filter(|scene| !scenes.contains(*scene)).collect();
     assert!(missing.is_empty(), "{missing:?} of {scenes:?}");
+    Ok(())
+}
+
+#[test]
+fn a_signal_ends_the_demo_and_nothing_of_it_stays() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let files = folder.path().join("files");
+    fs::create_dir(&files)?;
+    let mut demo = command()?;
+    demo.args(["demo", "--nodes", "5", "--listen", "127.0.0.1:0"]).env("TMPDIR", &files);
+    let demo = Process::start("demo", &mut demo, &folder.path().join("log"))?;
+    let page = eventually("the demo tells where its dashboard is", SOON, &[&demo], || {
+        let log = demo.log();
+        let address =
+            log.lines().find_map(|line| line.strip_prefix("http://")?.strip_suffix('/')).context("not yet")?;
+        Ok(address.parse::<SocketAddr>()?)
+    })?;
+    ensure!(TcpStream::connect(page).is_ok() && files.read_dir()?.count() > 0, "{}", demo.log());
+    let status = demo.stop(SOON)?;
+    assert_eq!((status.code(), files.read_dir()?.count()), (Some(0), 0));
     Ok(())
 }
 

@@ -83,7 +83,10 @@ impl Files {
     }
 
     pub(crate) fn write_facts(&self, cast: &Cast) -> io::Result<()> {
-        fs::write(self.facts(), facts::all(cast).to_string())
+        // Whoever watches the file sees the old or the new.
+        let new = self.folder().join("facts.new");
+        fs::write(&new, facts::all(cast).to_string())?;
+        fs::rename(new, self.facts())
     }
 
     pub(crate) fn write_node(&self, node: &Node, client: &Identity, apiserver: &str, ca: &str) -> io::Result<()> {

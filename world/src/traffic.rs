@@ -32,13 +32,15 @@ pub struct Traffic {
 struct Stage {
     cast: Arc<Cast>,
     rng: Rng,
+    /// Whose turn it is.
+    turn: usize,
 }
 
 impl Traffic {
     pub(crate) fn new(cast: Arc<Cast>, seed: u64) -> Traffic {
         let mut first: Vec<_> = LANES.iter().flat_map(|lane| lane.acts.iter().map(move |act| (lane, *act))).collect();
         first.reverse();
-        Traffic { stage: Stage { cast, rng: Rng::with_seed(seed) }, first }
+        Traffic { stage: Stage { cast, rng: Rng::with_seed(seed), turn: 0 }, first }
     }
 
     /// How many scenes it takes until everything has been shown once.
@@ -73,8 +75,11 @@ impl Iterator for Traffic {
 }
 
 impl Stage {
+    /// Each in its turn: no kubelet is silent for long.
     fn any_node(&mut self) -> Option<Node> {
-        self.rng.choice(&self.cast.nodes).cloned()
+        let node = self.cast.nodes.get(self.turn % self.cast.nodes.len().max(1)).cloned();
+        self.turn = self.turn.wrapping_add(1);
+        node
     }
 
     fn any_pod(&mut self, app: &str) -> Option<Pod> {
