@@ -49,7 +49,11 @@ pub fn narrowed(query: &str, term: &str) -> String {
 
 /// A term of the query language, quoted where a space would end it.
 pub fn term(key: &str, value: &str) -> String {
-    if value.contains(char::is_whitespace) { format!("{key}:\"{}\"", value.replace('"', "")) } else { format!("{key}:{value}") }
+    if value.contains(char::is_whitespace) {
+        format!("{key}:\"{}\"", value.replace('"', ""))
+    } else {
+        format!("{key}:{value}")
+    }
 }
 
 /// Bytes that may stand in an address as they are; `:` and `/` may in a query, and are easier to read.

@@ -18,7 +18,8 @@ use wasm_bindgen::JsCast;
 pub fn start() {
     std::panic::set_hook(Box::new(fail));
     crate::scheme::wear(crate::scheme::stored());
-    let Some(place) = document().get_element_by_id("app").and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok()) else {
+    let Some(place) = document().get_element_by_id("app").and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok())
+    else {
         return;
     };
     place.set_text_content(None);
@@ -32,7 +33,9 @@ fn fail(info: &std::panic::PanicHookInfo<'_>) {
         let _ = page.set_attribute("data-feed", "lost");
     }
     if let Some(fault) = document().get_element_by_id("fault") {
-        fault.set_text_content(Some("This page broke and shows nothing new. Load it anew; the browser’s console says where it broke."));
+        fault.set_text_content(Some(
+            "This page broke and shows nothing new. Load it anew; the browser’s console says where it broke.",
+        ));
         let _ = fault.remove_attribute("hidden");
     }
 }

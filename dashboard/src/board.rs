@@ -148,7 +148,10 @@ fn facets(rows: &Rows) -> Vec<Facet> {
     found.extend(top(all().map(|it| format!("path:{}", it.path))));
     found.extend(top(troubled().map(|it| address::term("user", &it.request.user))));
     found.extend(top(troubled().filter_map(|it| Some(format!("node:{}", it.node()?)))));
-    found.extend(top(troubled().map(|it| spoken(it)).filter(|(_, rule)| !rule.is_empty()).map(|(_, rule)| format!("rule:{rule}"))));
+    found.extend(top(troubled()
+        .map(|it| spoken(it))
+        .filter(|(_, rule)| !rule.is_empty())
+        .map(|(_, rule)| format!("rule:{rule}"))));
     found.retain(|facet| facet.count > 0);
     found
 }
@@ -165,7 +168,8 @@ fn top(terms: impl Iterator<Item = String>) -> Option<Facet> {
 /// Refusals a minute of what is held, over the last 15 minutes, oldest first.
 pub fn minutes(rows: &Rows, now: u64) -> Vec<Minute> {
     let first = (now / MINUTE).saturating_sub(14);
-    let mut minutes: Vec<Minute> = (0..15).map(|at| Minute { at: (first + at) * MINUTE, ..Minute::default() }).collect();
+    let mut minutes: Vec<Minute> =
+        (0..15).map(|at| Minute { at: (first + at) * MINUTE, ..Minute::default() }).collect();
     let mut add = |decision: &Decision, class: Class| {
         let place = (decision.at / MINUTE).checked_sub(first).and_then(|place| usize::try_from(place).ok());
         if let Some(minute) = place.and_then(|place| minutes.get_mut(place)) {

@@ -159,9 +159,10 @@ impl Line {
             Some(News::Dropped) => self.again(),
             Some(news) => self.store.take(news),
             // INVARIANT: what cannot be read is not shown as if it had been; the feed is a fault until it can be.
-            None => self.store.fault.set(Some(
-                "the gate speaks a newer language than this page; load the page anew".to_owned(),
-            )),
+            None => self
+                .store
+                .fault
+                .set(Some("the gate speaks a newer language than this page; load the page anew".to_owned())),
         }
     }
 

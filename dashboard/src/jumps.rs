@@ -23,7 +23,11 @@ pub fn jumps(text: &str, summary: &Summary, plugins: &[String]) -> Vec<Jump> {
     found.sort_by_key(|(score, at, _)| (*score, *at));
     let mut found: Vec<Jump> = found.into_iter().map(|(.., jump)| jump).take(MOST).collect();
     if !wanted.is_empty() && Query::parse(text.trim()).is_ok() {
-        found.push(Jump { name: text.trim().to_owned(), kind: "search decisions", to: address::decisions(text.trim()) });
+        found.push(Jump {
+            name: text.trim().to_owned(),
+            kind: "search decisions",
+            to: address::decisions(text.trim()),
+        });
     }
     found
 }
@@ -76,7 +80,17 @@ mod tests {
 
     #[test]
     fn what_begins_with_the_text_comes_first() {
-        assert_eq!(names("de"), ["Decisions", "node → apiserver", "agent → tunnel server", "anyone → kubelet, directly", "apiserver → node proxy", "de"]);
+        assert_eq!(
+            names("de"),
+            [
+                "Decisions",
+                "node → apiserver",
+                "apiserver → node proxy",
+                "pod → apiserver",
+                "anyone → kubelet, directly",
+                "de"
+            ]
+        );
         assert_eq!(names("gen-09").first().map(String::as_str), Some("gen-09"));
         assert_eq!(names("boot").first().map(String::as_str), Some("TLS bootstrap"));
     }

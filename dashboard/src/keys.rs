@@ -5,7 +5,10 @@ use wasm_bindgen::JsCast;
 
 /// Whether the key goes into a text, a dialog is open, or a modifier makes it the browser's.
 pub fn is_typing(event: &KeyboardEvent) -> bool {
-    event.ctrl_key() || event.meta_key() || event.alt_key() || is_in(event, "input, textarea, select, dialog, [contenteditable]")
+    event.ctrl_key()
+        || event.meta_key()
+        || event.alt_key()
+        || is_in(event, "input, textarea, select, dialog, [contenteditable]")
 }
 
 /// Whether what has the focus does something itself on enter.

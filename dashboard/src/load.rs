@@ -130,7 +130,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_gates_own_words() {
-        assert_eq!(refusal(400, r#"{"error":"query, byte 3: a quote is not closed"}"#), "query, byte 3: a quote is not closed");
+        assert_eq!(
+            refusal(400, r#"{"error":"query, byte 3: a quote is not closed"}"#),
+            "query, byte 3: a quote is not closed"
+        );
         assert_eq!(refusal(502, "<html>"), "the gate answered 502; its log says why");
     }
 }

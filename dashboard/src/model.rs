@@ -34,7 +34,9 @@ pub enum Link {
     Connecting,
     Live,
     /// Nothing on the page is known to be true any more. Milliseconds of this machine's clock: the last news.
-    Lost { since: u64 },
+    Lost {
+        since: u64,
+    },
 }
 
 /// Everything the feed told, bounded.

@@ -112,7 +112,10 @@ impl Store {
         if self.link.get_untracked() != link {
             self.link.set(link);
         }
-        if link == Link::Live && self.fault.with_untracked(Option::is_some) && self.asked.with_untracked(Option::is_none) {
+        if link == Link::Live
+            && self.fault.with_untracked(Option::is_some)
+            && self.asked.with_untracked(Option::is_none)
+        {
             self.fault.set(None);
         }
         let demo = self.read(|model| model.demo.clone());
@@ -171,8 +174,7 @@ impl Store {
     /// A second has passed.
     pub fn tick(self) {
         let here = clock();
-        let (now, heard, overdue) =
-            self.read(|model| (model.gate_time(here), model.heard, model.is_overdue(here)));
+        let (now, heard, overdue) = self.read(|model| (model.gate_time(here), model.heard, model.is_overdue(here)));
         self.now.set(now);
         self.silence.set(if heard == 0 { 0 } else { here.saturating_sub(heard) });
         if overdue {
@@ -223,7 +225,8 @@ pub fn store() -> Store {
 /// This machine's clock, in ms since 1970.
 pub fn clock() -> u64 {
     // INVARIANT: whole milliseconds of this era; a clock before 1970 reads as 1970.
-    Duration::try_from_secs_f64(js_sys::Date::now() / 1_000.0).map_or(0, |it| u64::try_from(it.as_millis()).unwrap_or(0))
+    Duration::try_from_secs_f64(js_sys::Date::now() / 1_000.0)
+        .map_or(0, |it| u64::try_from(it.as_millis()).unwrap_or(0))
 }
 
 /// How far east of UTC the reader is, in minutes.

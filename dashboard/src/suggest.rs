@@ -19,8 +19,14 @@ pub fn suggest(text: &str, facets: &[Facet], nodes: &[String]) -> Vec<Suggestion
     let (minus, word) = word.strip_prefix('-').map_or(("", word), |rest| ("-", rest));
     let counted = |term: &str| facets.iter().find(|facet| facet.term == term).map(|facet| facet.count);
     let words = match word.split_once(':') {
-        Some((key, value)) => values(key, facets, nodes).into_iter().filter(|it| it.starts_with(value) && it != value).map(|it| format!("{key}:{it}")).collect::<Vec<_>>(),
-        None if word.is_empty() => facets.iter().map(|facet| facet.term.clone()).filter(|term| !before.contains(term.as_str())).collect(),
+        Some((key, value)) => values(key, facets, nodes)
+            .into_iter()
+            .filter(|it| it.starts_with(value) && it != value)
+            .map(|it| format!("{key}:{it}"))
+            .collect::<Vec<_>>(),
+        None if word.is_empty() => {
+            facets.iter().map(|facet| facet.term.clone()).filter(|term| !before.contains(term.as_str())).collect()
+        }
         None => KEYS.iter().filter(|key| key.starts_with(word)).map(|key| format!("{key}:")).collect(),
     };
     let all = words.into_iter().take(MOST);
@@ -39,7 +45,10 @@ fn values(key: &str, facets: &[Facet], nodes: &[String]) -> Vec<String> {
         "shadow" => said(vec!["true", "false"]),
         "since" => said(vec!["5m", "15m", "1h", "24h", "7d"]),
         "node" => nodes.to_vec(),
-        _ => facets.iter().filter_map(|facet| facet.term.strip_prefix(key)?.strip_prefix(':').map(str::to_owned)).collect(),
+        _ => facets
+            .iter()
+            .filter_map(|facet| facet.term.strip_prefix(key)?.strip_prefix(':').map(str::to_owned))
+            .collect(),
     }
 }
 

@@ -46,7 +46,8 @@ pub fn build(repo: &Repo, toolchain: &Toolchain) -> Result<PathBuf, Error> {
     fs::create_dir_all(&folder).map_err(file("make", &folder))?;
     let mut names = Vec::new();
     for (name, bytes) in assets {
-        for (name, bytes) in [(format!("{name}.br"), brotli(&bytes)), (format!("{name}.gz"), gzip(&bytes)), (name, Ok(bytes))]
+        for (name, bytes) in
+            [(format!("{name}.br"), brotli(&bytes)), (format!("{name}.gz"), gzip(&bytes)), (name, Ok(bytes))]
         {
             let path = folder.join(&name);
             let bytes = bytes.map_err(file("compress", &path))?;
@@ -100,7 +101,8 @@ fn bind(module: &Path) -> Result<page::Bound, Error> {
 
 /// What the dashboard is made of, as a digest: a change of any of it builds it again.
 fn sources(repo: &Repo, toolchain: &Toolchain) -> Result<String, Error> {
-    let mut files = vec![repo.at("index.html"), repo.at("Cargo.toml"), repo.at("Cargo.lock"), repo.at(".cargo/config.toml")];
+    let mut files =
+        vec![repo.at("index.html"), repo.at("Cargo.toml"), repo.at("Cargo.lock"), repo.at(".cargo/config.toml")];
     for folder in ["dashboard", "wire", "xtask/src/dashboard"] {
         list(&repo.at(folder), &mut files)?;
     }
@@ -113,7 +115,8 @@ fn sources(repo: &Repo, toolchain: &Toolchain) -> Result<String, Error> {
     }
     sum.update(toolchain.to_stamp().as_bytes());
     // A profile may be changed by the environment, for a quick look.
-    let mut changed: Vec<_> = std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PROFILE_DASHBOARD_")).collect();
+    let mut changed: Vec<_> =
+        std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PROFILE_DASHBOARD_")).collect();
     changed.sort();
     sum.update(format!("{changed:?}").as_bytes());
     Ok(hex(sum.finish().as_ref()))

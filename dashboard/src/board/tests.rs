@@ -4,7 +4,13 @@ use wire::{Door, Entry, Opinion, Path, Request, Resource, Row, Source, Traversal
 
 /// A decision in few words: row, user, node and verdict; `at` is the row in seconds.
 pub(crate) fn decided(row: u64, user: &str, node: &str, verdict: Verdict) -> Row {
-    let at = Resource { verb: "get".into(), resource: "nodes".into(), subresource: "proxy".into(), name: node.into(), ..Resource::default() };
+    let at = Resource {
+        verb: "get".into(),
+        resource: "nodes".into(),
+        subresource: "proxy".into(),
+        name: node.into(),
+        ..Resource::default()
+    };
     let decision = Decision {
         id: format!("D{row}"),
         at: row * 1_000,
@@ -91,7 +97,11 @@ fn the_neighbour_of_the_last_decision_is_itself() {
 
 #[test]
 fn facets_count_what_is_held() {
-    let board = board_of(vec![decided(1, "prom", "gen-1", Verdict::Deny), decided(2, "prom", "gen-1", Verdict::Deny), doubted(3, "b")]);
+    let board = board_of(vec![
+        decided(1, "prom", "gen-1", Verdict::Deny),
+        decided(2, "prom", "gen-1", Verdict::Deny),
+        doubted(3, "b"),
+    ]);
     let said: Vec<_> = board.facets.iter().map(|it| (it.term.as_str(), it.count)).collect();
     let expected = [
         ("verdict:deny", 2),

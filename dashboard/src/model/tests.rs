@@ -82,7 +82,10 @@ fn lost_decisions_are_said_and_events_of_the_gate_are_not_decisions() {
     assert!(model.apply(News::Row(Row { row: 1, entry: Entry::Gap(gap) }), 0));
     let event = Event { at: 1, kind: "started".into(), message: "started".into(), attributes: Vec::new() };
     assert!(!model.apply(News::Row(Row { row: 2, entry: Entry::Event(event) }), 0));
-    assert_eq!((model.notices.as_slice(), model.rows.count(), model.place()), ([Notice::Lost(gap)].as_slice(), 0, Some(2)));
+    assert_eq!(
+        (model.notices.as_slice(), model.rows.count(), model.place()),
+        ([Notice::Lost(gap)].as_slice(), 0, Some(2))
+    );
 }
 
 #[test]

@@ -22,7 +22,11 @@ pub fn Certificates() -> impl IntoView {
     let all = load::<Vec<Certificate>>(store, Memo::new(|_| "/api/v1/certificates".to_owned()), pulse);
     let full = move |all: Arc<Vec<Certificate>>| {
         if all.is_empty() {
-            return states::empty("No certificate was seen yet", "The gate shows its own and those of its callers, as soon as it serves TLS.").into_any();
+            return states::empty(
+                "No certificate was seen yet",
+                "The gate shows its own and those of its callers, as soon as it serves TLS.",
+            )
+            .into_any();
         }
         let mut sorted: Vec<_> = (*all).clone();
         sorted.sort_by(|a, b| a.not_after.cmp(&b.not_after).then_with(|| a.subject.cmp(&b.subject)));
@@ -52,7 +56,11 @@ fn row(it: Certificate) -> impl IntoView {
     };
     let says = move || {
         let (sign, text) = term();
-        if sign.is_empty() { text.into_any() } else { view! { <span class=format!("badge {sign}")>{mute(sign)}{text}</span> }.into_any() }
+        if sign.is_empty() {
+            text.into_any()
+        } else {
+            view! { <span class=format!("badge {sign}")>{mute(sign)}{text}</span> }.into_any()
+        }
     };
     let used = move || {
         let (span, gone) = (to.saturating_sub(from).max(1), store.now.get().saturating_sub(from));

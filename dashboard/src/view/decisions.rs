@@ -76,7 +76,8 @@ fn keys(query: Memo<String>, id: Memo<String>) {
         let go = |by: isize| {
             let next = store.board.with_untracked(|board| board.beside(&here, by));
             if let Some(next) = next.filter(|next| *next != here) {
-                let options = NavigateOptions { scroll: false, replace: !here.is_empty(), ..NavigateOptions::default() };
+                let options =
+                    NavigateOptions { scroll: false, replace: !here.is_empty(), ..NavigateOptions::default() };
                 navigate(&address::decision(&next, &query.get_untracked()), options);
             }
         };
@@ -85,7 +86,10 @@ fn keys(query: Memo<String>, id: Memo<String>) {
             "k" => go(-1),
             "Enter" if here.is_empty() && !crate::keys::is_on_control(&event) => go(0),
             "Escape" if !here.is_empty() => {
-                navigate(&address::decisions(&query.get_untracked()), NavigateOptions { scroll: false, ..NavigateOptions::default() });
+                navigate(
+                    &address::decisions(&query.get_untracked()),
+                    NavigateOptions { scroll: false, ..NavigateOptions::default() },
+                );
             }
             _ => return,
         }

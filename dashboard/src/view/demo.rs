@@ -17,16 +17,20 @@ pub fn DemoStrip() -> impl IntoView {
     let there = Memo::new(move |_| store.demo.with(Option::is_some));
     let fault = RwSignal::new(None::<String>);
     let caption = Memo::new(move |_| store.demo.with(|it| it.as_ref().and_then(|demo| demo.caption.clone())));
-    let says = move || match caption.get() {
+    let says = move || {
+        match caption.get() {
         Some(it) => told(it).into_any(),
         None => view! { <h2>"A cluster of the demo’s own, and its usual traffic"</h2><p class="muted">"The attacks begin in a moment."</p> }.into_any(),
+    }
     };
     move || {
-        there.get().then(|| view! {
-            <section class="show" id="demo" aria-label="Demo"><div>
-                <div>{says}</div>
-                <div><Controls fault/><p class="wrong" role="alert">{move || fault.get()}</p></div>
-            </div></section>
+        there.get().then(|| {
+            view! {
+                <section class="show" id="demo" aria-label="Demo"><div>
+                    <div>{says}</div>
+                    <div><Controls fault/><p class="wrong" role="alert">{move || fault.get()}</p></div>
+                </div></section>
+            }
         })
     }
 }
@@ -40,7 +44,8 @@ fn told(it: Caption) -> impl IntoView {
     let kind = if it.twin { "its allowed twin" } else { "attack" };
     let odd = (!it.expected).then(|| view! { <span class="badge fail">{mute("fail")}"not what was expected"</span> });
     let rule = (!it.rule.is_empty()).then(|| view! { " by rule "<code>{it.rule.clone()}</code> });
-    let why = (!it.decision.is_empty()).then(|| view! { " "<a href=address::decision(&it.decision, crate::RECENT)>"Why"</a> });
+    let why = (!it.decision.is_empty())
+        .then(|| view! { " "<a href=address::decision(&it.decision, crate::RECENT)>"Why"</a> });
     view! {
         <h2 id="caption" data-attack=it.attack.clone() data-verdict=it.verdict.as_str() data-expected=it.expected.to_string()>
             <span class=format!("badge {name}")>{mute(name)}{word}</span>{odd}<span>{it.title}</span><span class="faint">{kind}" "{it.attack.clone()}</span>
@@ -56,10 +61,13 @@ fn told(it: Caption) -> impl IntoView {
 #[component]
 fn Controls(fault: RwSignal<Option<String>>) -> impl IntoView {
     let store = store();
-    let part = move |part: fn(&Demo) -> u32| Memo::new(move |_| store.demo.with(|it| it.as_ref().map_or(0, |demo| part(demo))));
+    let part = move |part: fn(&Demo) -> u32| {
+        Memo::new(move |_| store.demo.with(|it| it.as_ref().map_or(0, |demo| part(demo))))
+    };
     let (speed, nodes) = (part(|it| it.speed), part(|it| it.nodes));
     let paused = Memo::new(move |_| store.demo.with(|it| it.as_ref().is_some_and(|demo| demo.paused)));
-    let attacks = Memo::new(move |_| store.demo.with(|it| it.as_ref().map(|demo| demo.attacks.clone()).unwrap_or_default()));
+    let attacks =
+        Memo::new(move |_| store.demo.with(|it| it.as_ref().map(|demo| demo.attacks.clone()).unwrap_or_default()));
     let score = Memo::new(move |_| store.demo.with(|it| it.as_ref().map_or((0, 0), |demo| (demo.passed, demo.failed))));
     let send = move |control: Control| {
         spawn_local(async move {
@@ -71,10 +79,20 @@ fn Controls(fault: RwSignal<Option<String>>) -> impl IntoView {
         view! { <option value=it.to_string() selected=move || speed.get() == it>{format!("{it} %")}</option> }
     });
     let attack = RwSignal::new(String::new());
-    let list = move || attacks.get().into_iter().map(|it| view! { <option value=it.id.clone() title=it.source>{it.id.clone()}" "{it.title}</option> }).collect_view();
+    let list = move || {
+        attacks
+            .get()
+            .into_iter()
+            .map(|it| view! { <option value=it.id.clone() title=it.source>{it.id.clone()}" "{it.title}</option> })
+            .collect_view()
+    };
     let chosen = move || {
         let chosen = attack.get_untracked();
-        if chosen.is_empty() { attacks.with_untracked(|it| it.first().map(|it| it.id.clone()).unwrap_or_default()) } else { chosen }
+        if chosen.is_empty() {
+            attacks.with_untracked(|it| it.first().map(|it| it.id.clone()).unwrap_or_default())
+        } else {
+            chosen
+        }
     };
     let tally = move || {
         let (passed, failed) = score.get();

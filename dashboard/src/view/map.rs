@@ -95,8 +95,13 @@ pub fn names(named: &[Named], columns: &[Column], pools: &[Pool]) -> Names {
 
 pub fn pool((at, column): (usize, Column)) -> impl IntoView {
     let nodes = wording::count(column.nodes.into());
-    let nodes = if at == 0 { format!(" {nodes} {}", if column.nodes == 1 { "node" } else { "nodes" }) } else { format!(" {nodes}") };
-    view! { <div><b>{column.title}</b>{nodes}</div> }
+    let nodes = if at == 0 {
+        format!(" {nodes} {}", if column.nodes == 1 { "node" } else { "nodes" })
+    } else {
+        format!(" {nodes}")
+    };
+    let title = format!("{}, {} nodes", column.title, column.nodes);
+    view! { <div title=title><b>{column.title}</b>{nodes}</div> }
 }
 
 fn explain(columns: &[Column], widths: &[f64]) -> String {
@@ -142,7 +147,9 @@ fn Sleeve(lanes: Signal<Vec<Lane>>) -> impl IntoView {
     });
     move || {
         let agents = agents.get();
-        (agents > 0).then(|| view! { <div class="sleeve"><span>"Tunnel, "{wording::counted(agents, "agent", "agents")}</span></div> })
+        (agents > 0).then(
+            || view! { <div class="sleeve"><span>"Tunnel, "{wording::counted(agents, "agent", "agents")}</span></div> },
+        )
     }
 }
 

@@ -14,7 +14,8 @@ use leptos_router::hooks::use_location;
 #[component]
 pub fn Masthead() -> impl IntoView {
     let store = store();
-    let cluster = store.part(|it| if it.cluster.is_empty() { "unnamed cluster".to_owned() } else { it.cluster.clone() });
+    let cluster =
+        store.part(|it| if it.cluster.is_empty() { "unnamed cluster".to_owned() } else { it.cluster.clone() });
     let version = store.part(|it| it.version.clone());
     view! {
         <header class="masthead"><div>
@@ -96,12 +97,15 @@ fn Live() -> impl IntoView {
     let says = move || match (store.link.get(), store.paused.get()) {
         (Link::Connecting, _) => view! { <span class="w">"Connecting"</span> }.into_any(),
         (Link::Lost { .. }, _) => {
-            view! { <span class="w">"No news for "<b>{silence}</b><span class="wide">", trying again"</span></span> }.into_any()
+            view! { <span class="w">"No news for "<b>{silence}</b><span class="wide">", trying again"</span></span> }
+                .into_any()
         }
         (Link::Live, Some(at)) => {
             view! { <span class="w">"Paused at "<b>{wording::clock(at, east())}</b></span> }.into_any()
         }
-        (Link::Live, None) => view! { <span class="w"><span class="wide">"Live, "</span><b>{silence}</b>" old"</span> }.into_any(),
+        (Link::Live, None) => {
+            view! { <span class="w"><span class="wide">"Live, "</span><b>{silence}</b>" old"</span> }.into_any()
+        }
     };
     let link = move || match store.link.get() {
         Link::Connecting => "connecting",

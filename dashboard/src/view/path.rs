@@ -4,8 +4,7 @@ mod checks;
 mod side;
 
 use crate::{
-    address,
-    columns,
+    address, columns,
     load::load,
     store::{doubted, store},
     view::{
@@ -39,7 +38,10 @@ pub fn PathPage() -> impl IntoView {
     let full = move |it: Arc<PathDetail>| whole(&it, &node.get());
     move || match lane.get().parse::<LaneId>() {
         Ok(_) => states::loaded(detail, "Reading the path", full).into_any(),
-        Err(text) => view! { <h1 class="only">"There is no such path"</h1>{states::empty("Not a lane of the map", &text)} }.into_any(),
+        Err(text) => {
+            view! { <h1 class="only">"There is no such path"</h1>{states::empty("Not a lane of the map", &text)} }
+                .into_any()
+        }
     }
 }
 
@@ -68,7 +70,11 @@ fn step_with_keys(detail: RwSignal<crate::load::Load<PathDetail>>, node: Memo<St
 }
 
 fn to(instance: &Instance) -> String {
-    if instance.node.is_empty() { address::subject(instance.lane, &instance.subject) } else { address::path(instance.lane, &instance.node) }
+    if instance.node.is_empty() {
+        address::subject(instance.lane, &instance.subject)
+    } else {
+        address::path(instance.lane, &instance.node)
+    }
 }
 
 fn whole(detail: &PathDetail, node: &str) -> impl IntoView + use<> {
@@ -83,7 +89,9 @@ fn whole(detail: &PathDetail, node: &str) -> impl IntoView + use<> {
     };
     let crumb = on.map(|on| view! { <span>"/"</span><span>{on}</span> });
     let lower = match &detail.instance {
-        Some(it) => view! { {end_to_end(it, lane.acts.refused)}{kubernetes(detail)}{checks::checks(&it.checks)} }.into_any(),
+        Some(it) => {
+            view! { {end_to_end(it, lane.acts.refused)}{kubernetes(detail)}{checks::checks(&it.checks)} }.into_any()
+        }
         None => view! { {kubernetes(detail)}{instances(detail)} }.into_any(),
     };
     let state = detail.instance.as_ref().map(|it| it.state).or(lane.counts.worst());
@@ -130,8 +138,12 @@ fn ladder(instance: &Instance) -> impl IntoView + use<> {
 fn pickbar(detail: &PathDetail, here: &str) -> impl IntoView + use<> {
     let columns = columns::columns(&detail.pools);
     let counts = detail.lane.counts;
-    let total: Vec<_> = State::ALL.iter().rev().filter(|it| counts.of(**it) > 0)
-        .map(|it| format!("{} {}", wording::count(counts.of(*it)), wording::tally(*it))).collect();
+    let lost = store().lost;
+    let total = move || {
+        let word = if lost.get() { wording::tally_before } else { wording::tally };
+        let there = State::ALL.iter().rev().filter(|it| counts.of(**it) > 0);
+        there.map(|it| format!("{} {}", wording::count(counts.of(*it)), word(*it))).collect::<Vec<_>>().join(", ")
+    };
     let there = detail.lane.strips.iter().any(|it| !it.is_empty()) && !columns.is_empty();
     let bad = columns::named_on(&detail.named, &detail.lane.strips);
     let (strips, pools, lane) = (detail.lane.strips.clone(), detail.pools.clone(), detail.lane.id);
@@ -154,7 +166,7 @@ fn pickbar(detail: &PathDetail, here: &str) -> impl IntoView + use<> {
         };
         view! {
             <section class="sheet pickbar" style=("--pools", template)>
-                <div class="head"><h2>{wording::counted(all, "instance", "instances")}</h2><span class="muted">{total.join(", ")}</span>
+                <div class="head"><h2>{wording::counted(all, "instance", "instances")}</h2><span class="muted">{total}</span>
                     <span class="end"><span class="key">"j"</span>" "<span class="key">"k"</span>" next, previous"</span></div>
                 <div class="inner" node_ref=place>{drawn}</div>
                 <div class="pools under">{heads}</div>
@@ -193,16 +205,25 @@ const fn ends(lane: LaneId) -> (&'static str, &'static str) {
 
 fn end_to_end(instance: &Instance, refused: u64) -> impl IntoView + use<> {
     let (from, to) = ends(instance.lane);
-    let is_out = matches!(instance.lane, LaneId::Kubelet | LaneId::NodeProxy | LaneId::PodProxy | LaneId::ServiceProxy | LaneId::Direct);
+    let is_out = matches!(
+        instance.lane,
+        LaneId::Kubelet | LaneId::NodeProxy | LaneId::PodProxy | LaneId::ServiceProxy | LaneId::Direct
+    );
     let state = instance.state;
     let (far, near) = if is_out { (to, from) } else { (from, to) };
     let subject = instance.subject.clone();
-    let far = view! { <div class=format!("stop at-{state}")><b>{mute_state(state)}{subject.clone()}</b>{far}</div> }.into_any();
+    let far = view! { <div class=format!("stop at-{state}")><b>{mute_state(state)}{subject.clone()}</b>{far}</div> }
+        .into_any();
     let near = view! { <div class="stop"><b>{near}</b>"asks the gate first"</div> }.into_any();
-    let open = view! { <div class="leg cut">{sign::state(state)}<small>{wording::state_in_full(state)}</small></div> }.into_any();
+    let open = view! { <div class="leg cut">{sign::state(state)}<small>{wording::state_in_full(state)}</small></div> }
+        .into_any();
     let kept = view! { <div class="leg"><small>"reviews"</small></div> }.into_any();
     let gate = (instance.lane != LaneId::Direct).then(|| {
-        let says = if refused > 0 { format!("{} refused in 15 min", wording::count(refused)) } else { "nothing refused in 15 min".to_owned() };
+        let says = if refused > 0 {
+            format!("{} refused in 15 min", wording::count(refused))
+        } else {
+            "nothing refused in 15 min".to_owned()
+        };
         view! { <div class="stop the-gate"><b>"Gate"</b>{says}</div> }
     });
     let class = if gate.is_some() { "wire three" } else { "wire two" };
@@ -211,7 +232,11 @@ fn end_to_end(instance: &Instance, refused: u64) -> impl IntoView + use<> {
         (Some(gate), false) => vec![far, open, gate.into_any(), kept, near],
         (None, _) => vec![view! { <div class="stop"><b>{from}</b>"goes around the gate"</div> }.into_any(), open, far],
     };
-    let seen = if instance.seen == 0 { "never used since the gate started".to_owned() } else { format!("last used {}", wording::clock(instance.seen, crate::store::east())) };
+    let seen = if instance.seen == 0 {
+        "never used since the gate started".to_owned()
+    } else {
+        format!("last used {}", wording::clock(instance.seen, crate::store::east()))
+    };
     let label = format!("From {from} to {to}, {subject}: {}", wording::state_in_full(state));
     view! {
         <section class="sheet"><div class="head"><h2>"From end to end"</h2><span class="end">{seen}</span></div>
@@ -220,7 +245,11 @@ fn end_to_end(instance: &Instance, refused: u64) -> impl IntoView + use<> {
 }
 
 fn kubernetes(detail: &PathDetail) -> impl IntoView + use<> {
-    let said = [("What it is for", &detail.purpose), ("What it warns of", &detail.warning), ("What it advises", &detail.advice)];
+    let said = [
+        ("What it is for", &detail.purpose),
+        ("What it warns of", &detail.warning),
+        ("What it advises", &detail.advice),
+    ];
     let said = said.into_iter().filter(|(_, text)| !text.is_empty());
     let parts = said.map(|(title, text)| view! { <div><dt>{title}</dt><dd>{prose(text)}</dd></div> }).collect_view();
     view! {
@@ -245,9 +274,17 @@ fn instances(detail: &PathDetail) -> impl IntoView + use<> {
     });
     let rows = rows.collect_view();
     let shown = u64::try_from(detail.instances.len()).unwrap_or(u64::MAX);
-    let more = if shown < detail.total { format!("the worst {} of {}", wording::count(shown), wording::count(detail.total)) } else { "worst first".to_owned() };
+    let more = if shown < detail.total {
+        format!("the worst {} of {}", wording::count(shown), wording::count(detail.total))
+    } else {
+        "worst first".to_owned()
+    };
     let body = if shown == 0 {
-        states::empty("Nothing was seen on this path yet", "It stays unknown until something is seen or a probe is allowed.").into_any()
+        states::empty(
+            "Nothing was seen on this path yet",
+            "It stays unknown until something is seen or a probe is allowed.",
+        )
+        .into_any()
     } else {
         view! {
             <table class="table instances"><thead><tr><th scope="col">"Instance"</th><th scope="col">"State"</th><th scope="col">"Worst found"</th>

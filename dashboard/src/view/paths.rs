@@ -70,12 +70,13 @@ fn States(query: Memo<String>) -> impl IntoView {
     let list = move || {
         let counts = counts.get();
         let there = wire::State::ALL.iter().filter(|state| counts.of(**state) > 0);
-        there.map(|state| {
-            let term = format!("state:{state}");
-            let to = address::paths(&address::narrowed(&query.get(), &term), shown_as());
-            view! { <a href=to><code>{term}</code>" "{wording::count(counts.of(*state))}</a> }
-        })
-        .collect_view()
+        there
+            .map(|state| {
+                let term = format!("state:{state}");
+                let to = address::paths(&address::narrowed(&query.get(), &term), shown_as());
+                view! { <a href=to><code>{term}</code>" "{wording::count(counts.of(*state))}</a> }
+            })
+            .collect_view()
     };
     view! { <p class="hints"><span>"Narrow to"</span>{list}<span>"or "<code>"pool:"</code>" "<code>"node:"</code>" "<code>"path:"</code>" "<code>"lane:"</code></span></p> }
 }

@@ -27,10 +27,18 @@ pub fn Plugins() -> impl IntoView {
         let name = name.get();
         let shown: Vec<_> = all.iter().filter(|it| name.is_empty() || it.name == name).cloned().collect();
         if shown.is_empty() && name.is_empty() {
-            return states::empty("No plugin is loaded", "Every question is answered with no opinion. Name plugins in the configuration.").into_any();
+            return states::empty(
+                "No plugin is loaded",
+                "Every question is answered with no opinion. Name plugins in the configuration.",
+            )
+            .into_any();
         }
         if shown.is_empty() {
-            return states::empty("No such plugin", &format!("None of the loaded ones is called `{name}`; it may have been removed.")).into_any();
+            return states::empty(
+                "No such plugin",
+                &format!("None of the loaded ones is called `{name}`; it may have been removed."),
+            )
+            .into_any();
         }
         view! { <div class="plugins">{shown.into_iter().map(card).collect_view()}</div> }.into_any()
     };
@@ -38,7 +46,9 @@ pub fn Plugins() -> impl IntoView {
         let (generation, enforcing, shadowed) = set.get();
         format!("{enforcing} enforce, {shadowed} in shadow. This is set {generation}: it grows with every swap.")
     };
-    let back = move || (!name.get().is_empty()).then(|| view! { <nav class="crumbs" aria-label="Where you are"><a href="/plugins">"Plugins"</a><span>"/"</span><span>{name}</span></nav> });
+    let back = move || {
+        (!name.get().is_empty()).then(|| view! { <nav class="crumbs" aria-label="Where you are"><a href="/plugins">"Plugins"</a><span>"/"</span><span>{name}</span></nav> })
+    };
     view! {
         {back}
         <div class="pagehead"><h1>"Plugins"</h1><p id="generation">{says}</p></div>
@@ -52,7 +62,8 @@ fn said(info: &PluginInfo) -> impl IntoView + use<> {
     let rest = acts.asked.saturating_sub(acts.refused).saturating_sub(acts.would_refuse);
     let label = format!("{} refused, {} would refuse, {} no objection", acts.refused, acts.would_refuse, rest);
     let cells = [("d", acts.refused), ("s", acts.would_refuse), ("", rest)].into_iter().filter(|(_, count)| *count > 0);
-    let cells = cells.map(|(class, count)| view! { <i class=class style=("--v", count.to_string())></i> }).collect_view();
+    let cells =
+        cells.map(|(class, count)| view! { <i class=class style=("--v", count.to_string())></i> }).collect_view();
     view! { <div class="said" role="img" aria-label=label>{cells}</div> }
 }
 
@@ -71,7 +82,11 @@ pub fn brief(info: &PluginInfo) -> impl IntoView + use<> {
 
 fn facts(info: &PluginInfo) -> impl IntoView + use<> {
     let acts = &info.acts;
-    let (count, word) = if info.shadow || acts.would_refuse > acts.refused { (acts.would_refuse, "would refuse") } else { (acts.refused, "refused") };
+    let (count, word) = if info.shadow || acts.would_refuse > acts.refused {
+        (acts.would_refuse, "would refuse")
+    } else {
+        (acts.refused, "refused")
+    };
     let rest = acts.asked.saturating_sub(acts.refused).saturating_sub(acts.would_refuse);
     view! {
         <dl class="facts">
@@ -85,7 +100,8 @@ fn facts(info: &PluginInfo) -> impl IntoView + use<> {
 
 fn card(info: PluginInfo) -> impl IntoView {
     let shadow = info.shadow.then(|| view! { <span class="badge shadow">{mute("shadow")}"in shadow"</span> });
-    let resting = info.resting.then(|| view! { <span class="badge fail">{mute("fail")}"resting: failed too often"</span> });
+    let resting =
+        info.resting.then(|| view! { <span class="badge fail">{mute("fail")}"resting: failed too often"</span> });
     let said = said(&info);
     let facts = facts(&info);
     let failures = failures(&info);
@@ -93,7 +109,10 @@ fn card(info: PluginInfo) -> impl IntoView {
         let query = format!("plugin:{} shadow:true since:15m", info.name);
         view! { <p class="notice">{mute("shadow")}<a class="plain" href=address::decisions(&query)>{wording::counted(info.acts.would_refuse, "call", "calls")}" that went through would be refused if this counted"</a></p> }
     });
-    let (time, fuel) = (spread("Time of a call, µs", &info.acts.micros, format!("99 of 100 within {}", wording::micros(info.acts.p99))), spread("Fuel of a call", &info.acts.fuel, format!("most {}", wording::count(info.acts.fuel_max))));
+    let (time, fuel) = (
+        spread("Time of a call, µs", &info.acts.micros, format!("99 of 100 within {}", wording::micros(info.acts.p99))),
+        spread("Fuel of a call", &info.acts.fuel, format!("most {}", wording::count(info.acts.fuel_max))),
+    );
     let name = info.name.clone();
     view! {
         <section class="sheet plugin" data-plugin=info.name.clone() data-digest=info.digest.clone() data-shadow=info.shadow.to_string()>
@@ -110,9 +129,19 @@ fn card(info: PluginInfo) -> impl IntoView {
 }
 
 fn failures(info: &PluginInfo) -> Option<impl IntoView + use<>> {
-    let failed: Vec<_> = info.acts.failed.iter().filter(|it| it.count > 0).map(|it| format!("{} {}", wording::count(it.count), it.kind)).collect();
+    let failed: Vec<_> = info
+        .acts
+        .failed
+        .iter()
+        .filter(|it| it.count > 0)
+        .map(|it| format!("{} {}", wording::count(it.count), it.kind))
+        .collect();
     (!failed.is_empty()).then(|| {
-        let text = format!("Answers it did not give: {}. Each counted as {}.", failed.join(", "), if info.on_failure == "deny" { "a refusal" } else { "no opinion" });
+        let text = format!(
+            "Answers it did not give: {}. Each counted as {}.",
+            failed.join(", "),
+            if info.on_failure == "deny" { "a refusal" } else { "no opinion" }
+        );
         view! { <p class="notice" data-failures="">{mute("fail")}{text}</p> }
     })
 }
@@ -120,7 +149,12 @@ fn failures(info: &PluginInfo) -> Option<impl IntoView + use<>> {
 fn limits(info: &PluginInfo) -> impl IntoView + use<> {
     let list = |words: &[String], none: &'static str| if words.is_empty() { none.to_owned() } else { words.join(", ") };
     let limits = info.limits;
-    let limits = format!("{} fuel, {}, {}", wording::count(limits.fuel), wording::micros(limits.deadline_micros), wording::bytes(limits.memory));
+    let limits = format!(
+        "{} fuel, {}, {}",
+        wording::count(limits.fuel),
+        wording::micros(limits.deadline_micros),
+        wording::bytes(limits.memory)
+    );
     view! {
         <details><summary>"What it is and what it may use"</summary>
             <dl class="facts2">
@@ -172,7 +206,12 @@ fn spread(title: &'static str, buckets: &[u64], end: String) -> impl IntoView + 
     });
     let power = |at: usize| u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(u64::MAX);
     let sum: u64 = shown.iter().sum();
-    let label = format!("{title}: {} calls, between {} and {}", wording::count(sum), wording::count(power(first) / 2), wording::count(power(last)));
+    let label = format!(
+        "{title}: {} calls, between {} and {}",
+        wording::count(sum),
+        wording::count(power(first) / 2),
+        wording::count(power(last))
+    );
     view! {
         <figure class="spread"><figcaption><b>{title}</b><span>{end}</span></figcaption>
             <svg viewBox=format!("0 0 {} 40", shown.len()) preserveAspectRatio="none" role="img" aria-label=label>{bars.collect_view()}<path class="base" d=format!("M0 40h{}", shown.len())/></svg>

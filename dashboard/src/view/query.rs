@@ -24,7 +24,14 @@ pub fn QueryBar(
     });
     let nodes = store().part(|it| it.named.iter().map(|named| named.node.clone()).collect::<Vec<_>>());
     let offers = Memo::new(move |_| {
-        if open.get() { suggest::suggest(&text.get(), &facets.get(), &nodes.get()).into_iter().map(|it| (it.word, it.query, it.count)).collect() } else { Vec::new() }
+        if open.get() {
+            suggest::suggest(&text.get(), &facets.get(), &nodes.get())
+                .into_iter()
+                .map(|it| (it.word, it.query, it.count))
+                .collect()
+        } else {
+            Vec::new()
+        }
     });
     let fault = Memo::new(move |_| Query::parse(&text.get()).err().map(|fault| fault.to_string()));
     let navigate = use_navigate();
@@ -43,7 +50,8 @@ pub fn QueryBar(
     };
     let keys = move |event: ev::KeyboardEvent| {
         let count = offers.with_untracked(Vec::len);
-        let step = |by: usize| (count > 0).then(|| picked.get_untracked().map_or(by % count, |at| (at + by + 1) % count));
+        let step =
+            |by: usize| (count > 0).then(|| picked.get_untracked().map_or(by % count, |at| (at + by + 1) % count));
         match event.key().as_str() {
             "ArrowDown" => picked.set(step(0).or(Some(0)).filter(|_| count > 0)),
             "ArrowUp" => picked.set(picked.get_untracked().map_or(count.checked_sub(1), |at| at.checked_sub(1))),

@@ -66,5 +66,7 @@ pub fn verdict(decision: &Decision) -> impl IntoView + use<> {
 /// Words with code in them: what stands between backticks.
 pub fn prose(text: &str) -> Vec<AnyView> {
     let parts = text.split('`').map(str::to_owned).enumerate();
-    parts.map(|(at, part)| if at % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }).collect()
+    parts
+        .map(|(at, part)| if at % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() })
+        .collect()
 }

@@ -56,7 +56,9 @@ where
         Load::Failed(text) => failed(text, move || from.retry()).into_any(),
         Load::Have(it) => {
             let late = move || {
-                from.late.get().map(|text| view! { <p class="notice" role="status">{mute("unknown")}"Not read again: "{text}</p> })
+                from.late
+                    .get()
+                    .map(|text| view! { <p class="notice" role="status">{mute("unknown")}"Not read again: "{text}</p> })
             };
             view! { {late}{full(it)} }.into_any()
         }

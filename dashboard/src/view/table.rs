@@ -34,7 +34,8 @@ fn row(lane: Lane) -> impl IntoView {
         view! { <span class="faint">"not judged"</span> }.into_any()
     } else if lane.acts.refused > 0 {
         let query = format!("lane:{} verdict:deny since:15m", lane.id);
-        view! { <a class="plain" href=address::decisions(&query)><b>{wording::count(lane.acts.refused)}</b></a> }.into_any()
+        view! { <a class="plain" href=address::decisions(&query)><b>{wording::count(lane.acts.refused)}</b></a> }
+            .into_any()
     } else {
         view! { <span class="faint">"0"</span> }.into_any()
     };
@@ -61,10 +62,12 @@ fn row(lane: Lane) -> impl IntoView {
 /// A share bar: one cell a state, worst first, in the patterns of the map.
 pub fn share(counts: Counts) -> impl IntoView {
     let there = State::ALL.iter().copied().filter(|state| counts.of(*state) > 0);
-    let label: Vec<_> = there.clone().map(|it| format!("{} {}", wording::count(counts.of(it)), wording::state(it))).collect();
+    let label: Vec<_> =
+        there.clone().map(|it| format!("{} {}", wording::count(counts.of(it)), wording::state(it))).collect();
     let label = label.join(", ");
     let cells = there.map(|state| view! { <i class=state.as_str() style=("--v", counts.of(state).to_string())></i> });
-    (counts.total() > 0).then(|| view! { <span class="share" role="img" aria-label=label>{cells.collect_view()}</span> })
+    (counts.total() > 0)
+        .then(|| view! { <span class="share" role="img" aria-label=label>{cells.collect_view()}</span> })
 }
 
 fn rank(state: State) -> usize {

@@ -25,7 +25,9 @@ pub fn Trace(id: String, query: Memo<String>) -> impl IntoView {
     let detail = load::<DecisionDetail>(store, url, Memo::new(|_| 0));
     let full = move |detail: Arc<DecisionDetail>| match &detail.row.entry {
         Entry::Decision(decision) => whole(decision, &detail, query.get()).into_any(),
-        Entry::Gap(_) | Entry::Event(_) => states::empty("No decision", "This row of the journal is no decision.").into_any(),
+        Entry::Gap(_) | Entry::Event(_) => {
+            states::empty("No decision", "This row of the journal is no decision.").into_any()
+        }
     };
     view! {
         <aside class="sheet trace" id="trace" aria-label="One decision" data-decision=id>
@@ -70,12 +72,18 @@ fn path_of(decision: &Decision) -> String {
 fn asked(decision: &Decision) -> impl IntoView + use<> {
     let request = &decision.request;
     let from = wording::from_where(decision);
-    let facts = decision.facts.iter().map(|(key, value)| view! { <dt>{key.clone()}</dt><dd><code>{value.clone()}</code></dd> }).collect_view();
+    let facts = decision
+        .facts
+        .iter()
+        .map(|(key, value)| view! { <dt>{key.clone()}</dt><dd><code>{value.clone()}</code></dd> })
+        .collect_view();
     let extra = request.extra.iter().map(|(key, values)| {
         view! { <dt>{key.clone()}</dt><dd><code>{values.join(", ")}</code></dd> }
     });
     let inside = match &request.target {
-        Target::Resource(at) if !at.field_selector.is_empty() || !at.label_selector.is_empty() => Some("with selectors"),
+        Target::Resource(at) if !at.field_selector.is_empty() || !at.label_selector.is_empty() => {
+            Some("with selectors")
+        }
         _ => None,
     };
     view! {
@@ -148,7 +156,8 @@ fn proof(decision: &Decision) -> impl IntoView + use<> {
         view! { <dt>"Plugin"</dt><dd><span class="chip" title=it.digest.clone()>"sha256 "{wording::short(&it.digest)}</span>" config "
             <span class="chip" title=it.config.clone()>{wording::short(&it.config)}</span></dd> }
     });
-    let told = (!decision.reason.is_empty()).then(|| view! { <dt>"Told the user"</dt><dd class="muted">{prose(&decision.reason)}</dd> });
+    let told = (!decision.reason.is_empty())
+        .then(|| view! { <dt>"Told the user"</dt><dd class="muted">{prose(&decision.reason)}</dd> });
     view! {
         <section><h3>"Proof"</h3>
             <dl class="facts2">
@@ -179,11 +188,13 @@ fn Again(id: String) -> impl IntoView {
             answer.try_set(Some(came));
         });
     };
-    let says = move || match answer.get() {
+    let says = move || {
+        match answer.get() {
         None => view! { {mute("passed")}<span class="faint">"The gate can execute it again, with the same facts and plugins."</span> }.into_any(),
         Some(Load::Waiting) => view! { {mute("unknown")}<span>"Executing it again"</span> }.into_any(),
         Some(Load::Failed(text)) => view! { {mute("unknown")}<span><b>"It could not be executed again"</b><br/>{text}</span> }.into_any(),
         Some(Load::Have(it)) => explained(&it).into_any(),
+    }
     };
     view! {
         <div class="again"><div id="explained" role="status" data-same=move || match answer.get() {
@@ -201,7 +212,8 @@ fn explained(it: &Explained) -> impl IntoView + use<> {
         Some(false) => ("fail", "Explained again: different"),
         None => ("unknown", "It cannot be told whether it would be the same"),
     };
-    let more = if it.differences.is_empty() { "same answer, rule and fuel".to_owned() } else { it.differences.join(" ") };
+    let more =
+        if it.differences.is_empty() { "same answer, rule and fuel".to_owned() } else { it.differences.join(" ") };
     view! {
         {mute(name)}
         <span><b>{title}</b><br/><span class="faint">{time}", "{more}", in "{wording::micros(it.micros)}</span></span>

@@ -88,7 +88,8 @@ pub const ENTRY: &str = "index.html";
 mod tests {
     use super::*;
 
-    const PAGE: &str = "<link data-trunk rel=\"css\" href=\"a\">\n<link data-trunk rel=\"rust\" href=\"b\">\n<p>gate</p>\n";
+    const PAGE: &str =
+        "<link data-trunk rel=\"css\" href=\"a\">\n<link data-trunk rel=\"rust\" href=\"b\">\n<p>gate</p>\n";
     const START: &str = "import \"./dashboard.js\"; \"./dashboard.wasm\"";
 
     fn bound(module: &str) -> Bound {
@@ -118,6 +119,9 @@ mod tests {
     #[test]
     fn a_page_without_a_place_for_the_names_is_refused() {
         assert!(matches!(together("<p>", START, "", &bound("m")), Err(Fault::Needle { file: ENTRY, .. })));
-        assert!(matches!(together(PAGE, "import", "", &bound("m")), Err(Fault::Needle { file: "dashboard/start.js", .. })));
+        assert!(matches!(
+            together(PAGE, "import", "", &bound("m")),
+            Err(Fault::Needle { file: "dashboard/start.js", .. })
+        ));
     }
 }

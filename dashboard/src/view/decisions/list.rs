@@ -16,7 +16,8 @@ use wire::Query;
 #[component]
 pub fn List(query: Memo<String>, id: Memo<String>) -> impl IntoView {
     let store = store();
-    let classes = Memo::new(move |_| store.board.with(|board| board.sections.iter().map(|it| it.class).collect::<Vec<_>>()));
+    let classes =
+        Memo::new(move |_| store.board.with(|board| board.sections.iter().map(|it| it.class).collect::<Vec<_>>()));
     let body = move || {
         let classes = classes.get();
         if !classes.is_empty() {
@@ -100,7 +101,8 @@ fn nothing(query: &str) -> impl IntoView + use<> {
 #[component]
 fn Body(class: Class, query: Memo<String>, id: Memo<String>) -> impl IntoView {
     let store = store();
-    let section = Memo::new(move |_| store.board.with(|board| board.sections.iter().find(|it| it.class == class).cloned()));
+    let section =
+        Memo::new(move |_| store.board.with(|board| board.sections.iter().find(|it| it.class == class).cloned()));
     let head = move || section.with(|it| it.as_ref().map(board::heading));
     let folds = move || section.with(|it| it.as_ref().map(|section| section.folds.clone()).unwrap_or_default());
     let hidden = move || section.with(|it| it.as_ref().map_or(0, |section: &Section| section.hidden));

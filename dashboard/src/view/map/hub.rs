@@ -16,7 +16,8 @@ pub fn Hub() -> impl IntoView {
     let pace = move || {
         let acts = acts.get();
         let rate = if acts.rate >= 9.95 { format!("{:.0}", acts.rate) } else { format!("{:.1}", acts.rate) };
-        let half = (acts.decisions > 0).then(|| view! { ", half of them within "<b class="nowrap">{wording::micros(acts.p50)}</b> });
+        let half = (acts.decisions > 0)
+            .then(|| view! { ", half of them within "<b class="nowrap">{wording::micros(acts.p50)}</b> });
         view! { <p><span class="big" id="rate">{rate}</span>" decisions a second"{half}</p> }
     };
     let loaded = move || {

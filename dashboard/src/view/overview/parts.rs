@@ -34,7 +34,8 @@ fn item(todo: wire::Todo) -> impl IntoView {
         Some(path) => view! { <a class="plain" href=path.clone()>{todo.title}</a> }.into_any(),
         None => todo.title.into_any(),
     };
-    let decisions = (!todo.query.is_empty()).then(|| view! { " "<a href=address::decisions(&todo.query)>"Decisions"</a> });
+    let decisions =
+        (!todo.query.is_empty()).then(|| view! { " "<a href=address::decisions(&todo.query)>"Decisions"</a> });
     view! { <li data-state=todo.state.as_str()>{sign::state(todo.state)}<b>{title}</b><p>{prose(&todo.text)}{decisions}</p></li> }
 }
 
@@ -101,9 +102,7 @@ fn source(source: SourceStatus) -> impl IntoView {
         (true, _) => wording::age(old()),
     };
     let used = move || if ttl == 0 { 1 } else { (old().saturating_mul(100) / ttl).clamp(1, 100) };
-    let bar = move || {
-        is_valid().then(|| view! { <i style=("--p", move || format!("{}%", used()))></i> })
-    };
+    let bar = move || is_valid().then(|| view! { <i style=("--p", move || format!("{}%", used()))></i> });
     view! {
         <li data-source=source.witness.as_str()>
             <span>{name}</span><b class="nowrap">{age}</b>

@@ -1,17 +1,17 @@
 //! Check by check: what must be true, what was found, how it is known and until when.
 
-use crate::{
-    store::store,
-    view::sign::prose,
-    wording,
-};
+use crate::{store::store, view::sign::prose, wording};
 use leptos::prelude::*;
 use wire::{Check, Outcome, Part};
 
 /// The checks of one instance, by what they are about.
 pub fn checks(checks: &[Check]) -> impl IntoView + use<> {
     let of = |outcome: Outcome| checks.iter().filter(|it| it.outcome == outcome).count();
-    let mut said = vec![format!("{} pass", of(Outcome::Passes)), format!("{} fail", of(Outcome::Fails)), format!("{} unknown", of(Outcome::Unknown))];
+    let mut said = vec![
+        format!("{} pass", of(Outcome::Passes)),
+        format!("{} fail", of(Outcome::Fails)),
+        format!("{} unknown", of(Outcome::Unknown)),
+    ];
     if of(Outcome::Conflict) > 0 {
         said.push(format!("{} in conflict", of(Outcome::Conflict)));
     }
@@ -34,7 +34,9 @@ fn row(check: &Check) -> impl IntoView + use<> {
     let old = move || store.now.get().saturating_sub(at);
     let ran_out = Memo::new(move |_| at > 0 && ttl > 0 && old() > ttl);
     // Evidence that ran out, or that nobody confirms any more, proves nothing; a failure stays one.
-    let shown = move || if outcome == Outcome::Passes && (ran_out.get() || store.lost.get()) { Outcome::Unknown } else { outcome };
+    let shown = move || {
+        if outcome == Outcome::Passes && (ran_out.get() || store.lost.get()) { Outcome::Unknown } else { outcome }
+    };
     let how = match (check.strength, check.witness) {
         (Some(strength), witness) => {
             let by = witness.map(|it| format!(" {}", wording::witness(it)));
@@ -50,7 +52,9 @@ fn row(check: &Check) -> impl IntoView + use<> {
         })
     };
     let from = (!check.from.is_empty()).then(|| view! { <br/><span class="faint">{check.from.clone()}</span> });
-    let setting = if check.setting.is_empty() { ().into_any() } else if check.setting.contains('`') {
+    let setting = if check.setting.is_empty() {
+        ().into_any()
+    } else if check.setting.contains('`') {
         prose(&check.setting).into_any()
     } else {
         view! { <code>{check.setting.clone()}</code> }.into_any()

@@ -47,14 +47,17 @@ pub fn OnPath(names: Vec<String>) -> impl IntoView {
 #[component]
 pub fn Latest(lane: LaneId, node: String) -> impl IntoView {
     let store = store();
-    let query = if node.is_empty() { format!("lane:{lane}") } else { format!("lane:{lane} {}", address::term("node", &node)) };
+    let query =
+        if node.is_empty() { format!("lane:{lane}") } else { format!("lane:{lane} {}", address::term("node", &node)) };
     let all = address::decisions(&query);
     let url = address::with("/api/v1/decisions", &[("q", &query), ("limit", "6")]);
     let page = load::<DecisionPage>(store, Memo::new(move |_| url.clone()), store.pulse());
     let list = move || match page.state.get() {
         Load::Waiting => view! { <li class="faint">"Reading"</li> }.into_any(),
         Load::Failed(text) => view! { <li class="faint">{text}</li> }.into_any(),
-        Load::Have(page) if page.rows.is_empty() => view! { <li class="none"><span class="faint">"None yet."</span></li> }.into_any(),
+        Load::Have(page) if page.rows.is_empty() => {
+            view! { <li class="none"><span class="faint">"None yet."</span></li> }.into_any()
+        }
         Load::Have(page) => {
             let rows = page.rows.iter().filter_map(|row| match &row.entry {
                 Entry::Decision(it) => Some((**it).clone()),
