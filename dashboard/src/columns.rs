@@ -97,12 +97,14 @@ pub fn labels(named: &[Named], columns: &[Column], pools: &[Pool], widths: &[f64
     let mut placed: BTreeMap<usize, Vec<(f64, f64, Label)>> = BTreeMap::new();
     let mut by_trouble: Vec<&Named> = named.iter().collect();
     by_trouble.sort_by_key(|it| it.state);
+    // Where there are many, most names will say how many they stand for.
+    let spare = if named.len() > MANY { GLYPH * 4.0 } else { 0.0 };
     for it in by_trouble {
         let Some((at, node)) = place(columns, it.pool, it.at, pools) else { continue };
         let left: f64 = widths.iter().take(at).map(|width| width + gap).sum();
         let (Some(column), Some(width)) = (columns.get(at), widths.get(at)) else { continue };
         let middle = left + (f64::from(node) + 0.5) / f64::from(column.nodes.max(1)) * width;
-        let half = (f64::from(u32::try_from(it.node.chars().count()).unwrap_or(LONG)) * GLYPH + PAD) / 2.0;
+        let half = (f64::from(u32::try_from(it.node.chars().count()).unwrap_or(LONG)) * GLYPH + PAD + spare) / 2.0;
         let close = placed.values_mut().flatten().filter(|(at, reach, _)| (middle - at).abs() < half + reach);
         let nearest = close.min_by(|a, b| (a.0 - middle).abs().total_cmp(&(b.0 - middle).abs()));
         match nearest {
@@ -150,6 +152,8 @@ const MOST: usize = 8;
 /// The width of a letter at 12 px and 650, and what stands around a name.
 const GLYPH: f64 = 6.7;
 const PAD: f64 = 8.0;
+/// More bad nodes than this do not all find room.
+const MANY: usize = 30;
 /// No name of a node is longer.
 const LONG: u32 = 253;
 

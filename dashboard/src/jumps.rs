@@ -85,9 +85,9 @@ mod tests {
             [
                 "Decisions",
                 "node → apiserver",
-                "agent → tunnel server",
-                "anyone → kubelet, directly",
                 "apiserver → node proxy",
+                "pod → apiserver",
+                "anyone → kubelet, directly",
                 "de"
             ]
         );

@@ -148,7 +148,7 @@ mod tests {
         let strip = draw(&ticks("1000sv999se999s"), 30, 1);
         assert_eq!(strip.cells, 30);
         let states: Vec<_> = strip.marks.iter().map(|mark| (mark.cell, mark.state, mark.at)).collect();
-        assert_eq!(states, [(9, State::Unverified, 1_000), (20, State::Exposed, 2_000)]);
+        assert_eq!(states, [(10, State::Unverified, 1_000), (20, State::Exposed, 2_000)]);
     }
 
     #[test]

@@ -100,7 +100,8 @@ pub fn pool((at, column): (usize, Column)) -> impl IntoView {
     } else {
         format!(" {nodes}")
     };
-    view! { <div><b>{column.title}</b>{nodes}</div> }
+    let title = format!("{}, {} nodes", column.title, column.nodes);
+    view! { <div title=title><b>{column.title}</b>{nodes}</div> }
 }
 
 fn explain(columns: &[Column], widths: &[f64]) -> String {

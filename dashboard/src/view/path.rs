@@ -138,12 +138,12 @@ fn ladder(instance: &Instance) -> impl IntoView + use<> {
 fn pickbar(detail: &PathDetail, here: &str) -> impl IntoView + use<> {
     let columns = columns::columns(&detail.pools);
     let counts = detail.lane.counts;
-    let total: Vec<_> = State::ALL
-        .iter()
-        .rev()
-        .filter(|it| counts.of(**it) > 0)
-        .map(|it| format!("{} {}", wording::count(counts.of(*it)), wording::tally(*it)))
-        .collect();
+    let lost = store().lost;
+    let total = move || {
+        let word = if lost.get() { wording::tally_before } else { wording::tally };
+        let there = State::ALL.iter().rev().filter(|it| counts.of(**it) > 0);
+        there.map(|it| format!("{} {}", wording::count(counts.of(*it)), word(*it))).collect::<Vec<_>>().join(", ")
+    };
     let there = detail.lane.strips.iter().any(|it| !it.is_empty()) && !columns.is_empty();
     let bad = columns::named_on(&detail.named, &detail.lane.strips);
     let (strips, pools, lane) = (detail.lane.strips.clone(), detail.pools.clone(), detail.lane.id);
@@ -166,7 +166,7 @@ fn pickbar(detail: &PathDetail, here: &str) -> impl IntoView + use<> {
         };
         view! {
             <section class="sheet pickbar" style=("--pools", template)>
-                <div class="head"><h2>{wording::counted(all, "instance", "instances")}</h2><span class="muted">{total.join(", ")}</span>
+                <div class="head"><h2>{wording::counted(all, "instance", "instances")}</h2><span class="muted">{total}</span>
                     <span class="end"><span class="key">"j"</span>" "<span class="key">"k"</span>" next, previous"</span></div>
                 <div class="inner" node_ref=place>{drawn}</div>
                 <div class="pools under">{heads}</div>
