@@ -2,8 +2,8 @@
 //! is read before one is missed.
 
 use super::{
-    Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, JournalConfig, Limits, Module,
-    OnFailure, PluginConfig, Role, Tls, Webhook,
+    Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, Identity, JournalConfig, Limits,
+    LockOutGuard, Module, OnFailure, PluginConfig, Role, Tls, Webhook,
     raw::{Faults, Field, Section},
 };
 use std::{
@@ -34,6 +34,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
     let admin = section(root, "admin", admin, faults);
     let journal = section(root, "journal", journal, faults);
     let plugins = section(root, "plugins", plugins, faults);
+    let lock_out_guard = section(root, "lockOutGuard", lock_out_guard, faults);
     Some(Config {
         cluster: cluster?,
         webhook: webhook?,
@@ -44,6 +45,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
         admin: admin?,
         journal: journal?,
         plugins: plugins?,
+        lock_out_guard: lock_out_guard?.unwrap_or_default(),
     })
 }
 
@@ -157,6 +159,28 @@ fn journal_url<'a>(field: &Field<'a>, faults: &mut Faults) -> Option<&'a str> {
     };
     field.fault(faults, message);
     None
+}
+
+fn lock_out_guard(field: &Field, faults: &mut Faults) -> Option<LockOutGuard> {
+    let at = field.section(&["gate", "breakGlass"], faults)?;
+    let default = LockOutGuard::default();
+    let gate = at.optional("gate").map_or(Some(default.gate), |it| identity(&it, faults));
+    let break_glass = match at.optional("breakGlass") {
+        None => Some(default.break_glass),
+        // An empty list is an answer: nobody.
+        Some(list) => list.list(16, faults).and_then(|all| {
+            let all: Vec<_> = all.iter().map(|it| identity(it, faults)).collect();
+            all.into_iter().collect()
+        }),
+    };
+    Some(LockOutGuard { gate: gate?, break_glass: break_glass? })
+}
+
+fn identity(field: &Field, faults: &mut Faults) -> Option<Identity> {
+    let at = field.section(&["user", "groups"], faults)?;
+    let user = at.required("user", "kubernetes-admin", faults).and_then(|it| it.text(faults));
+    let groups = at.optional("groups").map_or(Some(Vec::new()), |it| words(&it, faults));
+    Some(Identity { user: user?.to_owned(), groups: groups? })
 }
 
 fn plugins(field: &Field, faults: &mut Faults) -> Option<Vec<PluginConfig>> {
@@ -346,6 +370,7 @@ pub(super) const SECTIONS: &[&str] = &[
     "admin",
     "journal",
     "plugins",
+    "lockOutGuard",
 ];
 
 const API_VERSION: &str = "pathgate.io/v1alpha1";
