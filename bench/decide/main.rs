@@ -7,8 +7,8 @@
 //!   Cedar's row makes entities of the request and authorizes; its policies are parsed before, as the plugin is compiled
 //!   before. Plugins are given every field. "Fields read" lets Cedar leave out what the five rules do not read, which a
 //!   gate that does not know its rules cannot.
-//! - Cedar has five rules, all in one policy set. The plugins are those that ship: `node_to_apiserver` has 12 rules,
-//!   `apiserver_to_kubelet` 2, one of them off by default, and the call asks the plugin that has the rule. A plugin goes
+//! - Cedar has five rules, all in one policy set. The plugins are those that ship: `node_to_apiserver` has 14 rules,
+//!   `apiserver_to_kubelet` 3, one of them off by default, and the call asks the plugin that has the rule. A plugin goes
 //!   on until a rule refuses; a request that none refuses passes all of its rules, so there the plugin does more.
 //! - Plugins are told by the host whether the caller is a node; Cedar's policy finds that out by itself. The judge's rows
 //!   include that classification.
@@ -159,7 +159,7 @@ fn load() -> Result<Plugins, Box<dyn Error>> {
     let components = builtin();
     let configs = [
         ("node_to_apiserver", json!({})),
-        ("apiserver_to_kubelet", json!({"nodesProxy": ["kube-apiserver-kubelet-client"]})),
+        ("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": ["kube-apiserver-kubelet-client"]}})),
     ];
     let specs = configs.into_iter().map(|(name, config)| {
         let component = components.get(name).ok_or_else(|| format!("no built-in plugin `{name}`"))?;

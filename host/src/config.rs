@@ -29,6 +29,7 @@ pub struct Config {
     pub journal: Option<JournalConfig>,
     /// Without it, the built-in plugins with their defaults.
     pub plugins: Option<Vec<PluginConfig>>,
+    pub lock_out_guard: LockOutGuard,
 }
 
 /// How to reach the cluster that the inventory shows.
@@ -179,6 +180,22 @@ pub struct Limits {
     pub fuel: u64,
 }
 
+/// Somebody of this cluster, by name and groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub user: String,
+    pub groups: Vec<String>,
+}
+
+/// Identities that no plugin may lock out, and that differ from cluster to cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockOutGuard {
+    /// By which the gate itself asks kube-apiserver.
+    pub gate: Identity,
+    /// Who repairs the cluster when the gate refuses too much.
+    pub break_glass: Vec<Identity>,
+}
+
 /// What is wrong in a configuration, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -213,6 +230,20 @@ impl Config {
 impl Default for Limits {
     fn default() -> Limits {
         Limits { deadline: Duration::from_millis(20), memory: 8 << 20, fuel: 2_000_000 }
+    }
+}
+
+impl Default for LockOutGuard {
+    /// The gate as its own deployment names it, and the administrator that kubeadm makes.
+    fn default() -> LockOutGuard {
+        let identity = |user: &str, groups: &[&str]| Identity {
+            user: user.to_owned(),
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        };
+        LockOutGuard {
+            gate: identity("pathgate", &[]),
+            break_glass: vec![identity("kubernetes-admin", &["kubeadm:cluster-admins"])],
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod permit;
 mod tests;
 
 use crate::{
-    config::{OnFailure, Role},
+    config::{LockOutGuard, OnFailure, Role},
     decision::{Ask, Reply, combine},
     id::DecisionIds,
     inventory::Inventory,
@@ -27,7 +27,7 @@ use std::{
 use wire::{Decision, Door, Opinion, Request, Source, Verdict};
 
 pub use again::{Recalled, Repeated, recall};
-pub use guard::{LockOut, lock_outs};
+pub use guard::{Flow, LockOut, lock_outs, vital_flows};
 pub use metrics::Metrics;
 pub use permit::{Permit, Reach, Refused};
 
@@ -38,6 +38,7 @@ pub struct Judge {
     inventory: RwLock<Arc<Inventory>>,
     names: Names,
     ids: DecisionIds,
+    kept: LockOutGuard,
     metrics: Metrics,
 }
 
@@ -50,8 +51,14 @@ impl Judge {
             inventory: RwLock::new(Arc::new(inventory)),
             names: Names::default(),
             ids: DecisionIds::default(),
+            kept: LockOutGuard::default(),
             metrics: Metrics::default(),
         }
+    }
+
+    /// With these identities of the cluster, in place of the default ones, kept from being locked out.
+    pub fn keeping(self, kept: LockOutGuard) -> Judge {
+        Judge { kept, ..self }
     }
 
     /// Decides for a door, and puts it on record before answering.

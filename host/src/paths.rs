@@ -372,4 +372,4 @@ const IMPERSONATION_MODES: &[&str] = &["user-info", "serviceaccount", "arbitrary
 const DISCOVERY: &[&str] = &["api", "apis", "openapi", "version", "healthz", "livez", "readyz"];
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -76,7 +76,9 @@ fn a_decision_is_explained_after_its_plugin_was_swapped() -> Result<()> {
     let (reason, id) = told(&gate.review(REFUSED)?)?;
     let decision = gate.decision(&id)?;
     let explained = gate.explain(&id)?;
-    gate.configure(&[json!({"name": "apiserver_to_kubelet", "config": {"nodesProxy": [API_SERVER, AGENT]}})])?;
+    gate.configure(&[
+        json!({"name": "apiserver_to_kubelet", "config": {"allow": {"nodes-proxy": [API_SERVER, AGENT]}}}),
+    ])?;
     eventually("the new plugin decides", SOON, &[&gate.process], || {
         let answer = gate.review(REFUSED)?;
         ensure!(answer["status"].get("denied").is_none_or(|it| it == false), "{answer}");
@@ -131,7 +133,7 @@ fn a_configuration_that_was_away_for_a_while_is_mended_by_its_return() -> Result
 #[test]
 fn a_change_that_locks_the_cluster_out_is_refused_with_flow_and_rule() -> Result<()> {
     let gate = Gate::start()?;
-    gate.configure(&[json!({"name": "apiserver_to_kubelet", "config": {"nodesProxy": []}})])?;
+    gate.configure(&[json!({"name": "apiserver_to_kubelet", "config": {"allow": {"nodes-proxy": []}}})])?;
     let (status, page) = gate.shows("lock-out guard")?;
     let named = ["kube-apiserver reaches a kubelet: nodes/proxy", "rule apiserver_to_kubelet/nodes-proxy"];
     let message = gate.event("config-refused")?.message;

@@ -128,7 +128,12 @@ fn show(plugin: &Loaded, form: Output) -> Result<(), Faults> {
     let rules: Vec<_> = info
         .rules
         .iter()
-        .map(|it| json!({"id": it.id, "summary": it.summary, "advice": it.advice, "source": it.source}))
+        .map(|it| {
+            json!({
+                "id": it.id, "summary": it.summary, "advice": it.advice, "source": it.source, "default": it.default,
+                "allow": it.allow,
+            })
+        })
         .collect();
     let limits = json!({
         "fuel": plugin.bounds.fuel, "deadlineMillis": u64::try_from(plugin.bounds.deadline.as_millis()).unwrap_or(u64::MAX),
@@ -147,7 +152,8 @@ fn show(plugin: &Loaded, form: Output) -> Result<(), Faults> {
         );
         text += &format!("  limits   {limits}");
         for rule in &info.rules {
-            text += &format!("\n  rule     {}: {}", rule.id, rule.summary);
+            let default = if rule.default.is_empty() { String::new() } else { format!(" ({})", rule.default) };
+            text += &format!("\n  rule     {}{default}: {}", rule.id, rule.summary);
         }
         text
     })

@@ -2,8 +2,8 @@
 //! is read before one is missed.
 
 use super::{
-    Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, JournalConfig, Limits, Module,
-    Network, OnFailure, PluginConfig, PostureConfig, Probes, Role, Tls, Webhook,
+    Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, Identity, JournalConfig, Limits,
+    LockOutGuard, Module, Network, OnFailure, PluginConfig, PostureConfig, Probes, Role, Tls, Webhook,
     raw::{Faults, Field, Section},
 };
 use std::{
@@ -38,6 +38,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
     if let (Some(field), None) = (root.optional("dashboard"), root.optional("journal")) {
         field.fault(faults, "shows what is on record, and nothing is: add a `journal` section");
     }
+    let lock_out_guard = section(root, "lockOutGuard", lock_out_guard, faults);
     Some(Config {
         cluster: cluster?,
         posture: posture?,
@@ -49,6 +50,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
         admin: admin?,
         journal: journal?,
         plugins: plugins?,
+        lock_out_guard: lock_out_guard?.unwrap_or_default(),
     })
 }
 
@@ -215,6 +217,28 @@ fn journal_url<'a>(field: &Field<'a>, faults: &mut Faults) -> Option<&'a str> {
     };
     field.fault(faults, message);
     None
+}
+
+fn lock_out_guard(field: &Field, faults: &mut Faults) -> Option<LockOutGuard> {
+    let at = field.section(&["gate", "breakGlass"], faults)?;
+    let default = LockOutGuard::default();
+    let gate = at.optional("gate").map_or(Some(default.gate), |it| identity(&it, faults));
+    let break_glass = match at.optional("breakGlass") {
+        None => Some(default.break_glass),
+        // An empty list is an answer: nobody.
+        Some(list) => list.list(16, faults).and_then(|all| {
+            let all: Vec<_> = all.iter().map(|it| identity(it, faults)).collect();
+            all.into_iter().collect()
+        }),
+    };
+    Some(LockOutGuard { gate: gate?, break_glass: break_glass? })
+}
+
+fn identity(field: &Field, faults: &mut Faults) -> Option<Identity> {
+    let at = field.section(&["user", "groups"], faults)?;
+    let user = at.required("user", "kubernetes-admin", faults).and_then(|it| it.text(faults));
+    let groups = at.optional("groups").map_or(Some(Vec::new()), |it| words(&it, 64, faults));
+    Some(Identity { user: user?.to_owned(), groups: groups? })
 }
 
 fn plugins(field: &Field, faults: &mut Faults) -> Option<Vec<PluginConfig>> {
@@ -405,6 +429,7 @@ pub(super) const SECTIONS: &[&str] = &[
     "admin",
     "journal",
     "plugins",
+    "lockOutGuard",
 ];
 
 const API_VERSION: &str = "pathgate.io/v1alpha1";

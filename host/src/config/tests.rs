@@ -60,6 +60,10 @@ fn the_documented_configuration_is_understood() {
                 config: serde_json::json!({}),
             },
         ]),
+        lock_out_guard: LockOutGuard {
+            break_glass: vec![Identity { user: "alice".into(), groups: vec!["oncall".into()] }],
+            ..LockOutGuard::default()
+        },
     };
     assert_eq!(Config::parse(text, "gate.yaml"), Ok(wanted));
 }
@@ -100,6 +104,7 @@ fn what_is_left_out_has_its_documented_default() {
             limits: Limits { deadline: Duration::from_millis(20), memory: 8_388_608, fuel: 2_000_000 },
             config: serde_json::json!({}),
         }]),
+        lock_out_guard: LockOutGuard::default(),
     };
     assert_eq!(config, wanted);
 }
@@ -117,8 +122,17 @@ fn a_section_left_out_is_a_door_closed_and_no_plugins_are_the_built_in_ones() {
         admin: None,
         journal: None,
         plugins: None,
+        lock_out_guard: LockOutGuard::default(),
     };
     assert_eq!((gate(""), gate("plugins:\nwebhook: null\n")), (wanted.clone(), wanted));
+}
+
+#[test]
+fn nobody_may_be_named_to_repair_the_cluster_and_nobody_is_not_the_default() {
+    let config = gate("lockOutGuard: {breakGlass: []}\n");
+    assert_eq!(config.lock_out_guard, LockOutGuard { break_glass: Vec::new(), ..LockOutGuard::default() });
+    let fault = only_fault("lockOutGuard: {gate: {groups: [a]}}\n");
+    assert!(fault.contains("lockOutGuard.gate.user: is missing"), "{fault}");
 }
 
 #[test]

@@ -1,5 +1,10 @@
+mod traps;
+
 use super::*;
-use crate::plugins::{Bounds, Spec, builtin};
+use crate::{
+    config::Identity,
+    plugins::{Bounds, Spec, builtin},
+};
 use serde_json::{Value, json};
 use wire::{Failure, Path, Traversal};
 
@@ -11,21 +16,33 @@ fn the_built_in_plugins_lock_nobody_out() {
 
 #[test]
 fn a_set_that_would_cut_off_the_kubelet_client_is_named_with_flow_and_rule() {
-    let world = World::with(vec![spec("apiserver_to_kubelet", json!({"nodesProxy": []}))]);
+    let world = World::with(vec![spec("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": []}}))]);
     let found = lock_outs(&world.judge, &world.set(), 0).unwrap();
     let found: Vec<_> = found.iter().map(|it| (it.flow.as_str(), it.rule.as_str())).collect();
-    assert_eq!(
-        found,
-        [
-            ("kube-apiserver reaches a kubelet: nodes/proxy", "apiserver_to_kubelet/nodes-proxy"),
-            ("kube-apiserver opens a stream on a kubelet: nodes/proxy", "apiserver_to_kubelet/nodes-proxy"),
-        ]
-    );
+    let flows = [
+        "kube-apiserver reaches a kubelet: nodes/proxy, until 1.36",
+        "kube-apiserver opens a stream on a kubelet: nodes/proxy, until 1.36",
+        "kube-apiserver reaches a kubelet: nodes/proxy, since 1.37",
+        "kube-apiserver opens a stream on a kubelet: nodes/proxy, since 1.37",
+    ];
+    assert_eq!(found, flows.map(|flow| (flow, "apiserver_to_kubelet/nodes-proxy")));
+}
+
+#[test]
+fn a_set_that_would_cut_off_who_repairs_the_cluster_is_refused() {
+    let alice = Identity { user: "alice".into(), groups: vec!["dev".into()] };
+    let kept = LockOutGuard { break_glass: vec![alice], ..LockOutGuard::default() };
+    let mut world = World::with(vec![spec("revocation", json!({"users": ["alice"]}))]);
+    assert_eq!(lock_outs(&world.judge, &world.set(), 0), Ok(Vec::new()));
+    world.judge = Judge::new(world.plugins.clone(), None, Inventory::default()).keeping(kept);
+    let found = lock_outs(&world.judge, &world.set(), 0).unwrap();
+    let all = found.iter().all(|it| it.flow.ends_with(" as `alice`") && it.rule == "revocation/revoked-user");
+    assert_eq!((found.len() > 10, all), (true, true));
 }
 
 #[test]
 fn a_set_in_the_shadow_locks_nobody_out_and_is_on_record() {
-    let shadow = Spec { shadow: true, ..spec("apiserver_to_kubelet", json!({"nodesProxy": []})) };
+    let shadow = Spec { shadow: true, ..spec("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": []}})) };
     let world = World::with(vec![shadow]);
     assert_eq!(lock_outs(&world.judge, &world.set(), 0), Ok(Vec::new()));
     let decision = world.ask("prom", json!({"verb": "get", "resource": "nodes", "subresource": "proxy", "name": "a"}));
@@ -44,7 +61,7 @@ fn a_request_is_classified_asked_about_and_refused_by_name() {
 
 #[test]
 fn a_request_that_no_plugin_is_for_is_left_to_others() {
-    let world = World::new();
+    let world = World::with(vec![spec("apiserver_to_kubelet", json!({}))]);
     let decision = world.ask("alice", json!({"verb": "list", "resource": "pods", "namespace": "shop"}));
     assert_eq!((decision.verdict, decision.opinions.len(), decision.rule.as_str()), (Verdict::NoOpinion, 0, ""));
 }
@@ -117,7 +134,11 @@ impl World {
     }
 
     fn ask(&self, user: &str, attributes: Value) -> Decision {
-        self.judge.consider(&self.set(), Door::Command, 0, request(user, attributes), None)
+        self.decide(request(user, attributes))
+    }
+
+    fn decide(&self, request: Request) -> Decision {
+        self.judge.consider(&self.set(), Door::Command, 0, request, None)
     }
 }
 

@@ -2,7 +2,7 @@ use super::{Class, Fault, Names, ProxyName, classify, fault, proxy_name};
 use wire::{Operator, Path, Request, Requirement, Resource, Source, Target, Traversal};
 
 /// `user`, or `user +group +group key=value`.
-fn who(text: &str) -> Request {
+pub(crate) fn who(text: &str) -> Request {
     let mut words = text.split(' ');
     let mut request = Request { user: words.next().unwrap().into(), ..Request::default() };
     for word in words {
@@ -18,7 +18,7 @@ fn who(text: &str) -> Request {
 }
 
 /// `verb /path`, or `verb resource[/subresource][.group] [name] [-n namespace]`.
-fn what(text: &str) -> Target {
+pub(crate) fn what(text: &str) -> Target {
     let mut words = text.split(' ');
     let verb = words.next().unwrap().to_owned();
     let at = words.next().unwrap();

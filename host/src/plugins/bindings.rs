@@ -20,7 +20,6 @@ pub(super) struct Lent<'a> {
 
 #[derive(Clone, ComponentType, Lift)]
 #[component(record)]
-#[expect(dead_code, reason = "part of the contract; no attribute is defined yet")]
 pub(super) struct Attribute {
     pub(super) key: String,
     pub(super) value: String,
@@ -33,7 +32,6 @@ pub(super) struct WitRule {
     pub(super) summary: String,
     pub(super) advice: String,
     pub(super) source: String,
-    #[expect(dead_code, reason = "part of the contract; no attribute is defined yet")]
     pub(super) attributes: Vec<Attribute>,
 }
 

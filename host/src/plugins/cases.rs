@@ -34,17 +34,22 @@ pub struct Case {
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Expect {
     pub verdict: Verdict,
     #[serde(default)]
     pub rule: String,
+    /// The rules in the shadow that note that they would have refused, in their order.
+    #[serde(default)]
+    pub would_deny: Vec<String>,
 }
 
 /// A case and what came of it.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub case: Case,
+    /// The sentence for the user, where there is one.
+    pub reason: String,
     /// What was answered instead; none if it was as expected.
     pub fault: Option<String>,
     pub fuel: u64,
@@ -74,23 +79,29 @@ pub(super) fn run(code: &Code, asks: &Asks, cases: &[Case]) -> Result<(), LoadEr
 
 /// Runs one case in a fresh instance, with its own config.
 pub(super) fn judge(code: &Code, asks: &Asks, case: &Case) -> Outcome {
-    let (answer, fuel) = match answer(code, asks, case) {
-        Ok((answer, fuel)) => (Ok(answer), fuel),
-        Err(fault) => (Err(fault), 0),
+    let (fault, reason, fuel) = match answer(code, asks, case) {
+        Ok(Answered { like, reason, fuel }) if like == case.expect => (None, reason, fuel),
+        Ok(Answered { like, reason, fuel }) => {
+            (Some(format!("expected {}, got {}", say(&case.expect), say(&like))), reason, fuel)
+        }
+        Err(fault) => (Some(fault), String::new(), 0),
     };
-    let fault = match answer {
-        Ok(answer) if answer == case.expect => None,
-        Ok(answer) => Some(format!("expected {}, got {}", say(&case.expect), say(&answer))),
-        Err(fault) => Some(fault),
-    };
-    Outcome { case: case.clone(), fault, fuel }
+    Outcome { case: case.clone(), reason, fault, fuel }
 }
 
-fn answer(code: &Code, asks: &Asks, case: &Case) -> Result<(Expect, u64), String> {
+/// An answer in the words of an expectation, and what no case expects.
+struct Answered {
+    like: Expect,
+    reason: String,
+    fuel: u64,
+}
+
+fn answer(code: &Code, asks: &Asks, case: &Case) -> Result<Answered, String> {
     let request: Request = review::from_spec(&case.request).map_err(|fault| format!("request: {fault}"))?;
     let class = paths::classify(&request, &paths::Names::default());
     if !asks.covers(class.source, class.traversal) {
-        return Ok((Expect { verdict: Verdict::NoOpinion, rule: String::new() }, 0));
+        let like = Expect { verdict: Verdict::NoOpinion, rule: String::new(), would_deny: Vec::new() };
+        return Ok(Answered { like, reason: String::new(), fuel: 0 });
     }
     let mut facts = class.facts();
     facts.extend(case.facts.clone());
@@ -109,12 +120,22 @@ fn answer(code: &Code, asks: &Asks, case: &Case) -> Result<(Expect, u64), String
         super::bindings::WitVerdict::Deny => Verdict::Deny,
     };
     let fuel = Bounds::DECISION.fuel.saturating_sub(instance.fuel_left());
-    Ok((Expect { verdict, rule: answer.rule }, fuel))
+    let would_deny = answer.notes.iter().filter_map(|note| would_deny(note)).map(str::to_owned).collect();
+    Ok(Answered { like: Expect { verdict, rule: answer.rule, would_deny }, reason: answer.reason, fuel })
+}
+
+/// The rule in `would-deny RULE: reason`, which is how a plugin notes that a rule in the shadow would have refused.
+fn would_deny(note: &str) -> Option<&str> {
+    Some(note.strip_prefix("would-deny ")?.split_once(": ")?.0)
 }
 
 fn say(expect: &Expect) -> String {
-    match expect.rule.as_str() {
+    let verdict = match expect.rule.as_str() {
         "" => expect.verdict.to_string(),
         rule => format!("{} by `{rule}`", expect.verdict),
+    };
+    match expect.would_deny.as_slice() {
+        [] => verdict,
+        rules => format!("{verdict}, with a note by `{}`", rules.join("`, `")),
     }
 }

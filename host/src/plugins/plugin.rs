@@ -56,6 +56,10 @@ pub struct Rule {
     pub summary: String,
     pub advice: String,
     pub source: String,
+    /// `on`, `shadow` or `off` when the config does not say; empty if the plugin does not tell.
+    pub default: String,
+    /// Whom it leaves alone when the config does not say.
+    pub allow: Vec<String>,
 }
 
 /// An answer, cut to what the host keeps.
@@ -280,10 +284,21 @@ fn describe(code: &Code) -> Result<Info, LoadError> {
     instance.check().map_err(LoadError::World)?;
     let WitInfo { name, version, asks, config_schema, rules, .. } = instance.describe().map_err(LoadError::Describe)?;
     let schema = serde_json::from_str(&config_schema).map_err(|error| LoadError::Schema(error.to_string()))?;
-    let rule =
-        |it: super::bindings::WitRule| Rule { id: it.id, summary: it.summary, advice: it.advice, source: it.source };
     let rules = rules.into_iter().map(rule).collect();
     Ok(Info { name, version, asks, schema, rules, exports: code.interfaces() })
+}
+
+fn rule(it: super::bindings::WitRule) -> Rule {
+    let (mut default, mut allow) = (String::new(), Vec::new());
+    for attribute in it.attributes {
+        match attribute.key.as_str() {
+            "pathgate.io/default" => default = attribute.value,
+            "pathgate.io/allow" => allow.push(attribute.value),
+            // Growth of the contract: a reader ignores what it does not know.
+            _ => {}
+        }
+    }
+    Rule { id: it.id, summary: it.summary, advice: it.advice, source: it.source, default, allow }
 }
 
 /// Checks a config against the plugin's schema: all faults, each with its place.

@@ -40,10 +40,11 @@ fn a_case_that_no_longer_holds_keeps_the_plugin_out() {
 
 #[test]
 fn a_config_that_the_schema_refuses_is_named_by_its_pointer() {
-    let refused = Plugins::new(None).unwrap().load(built_in("apiserver_to_kubelet", json!({"nodesProxy": ["a", 7]})));
+    let refused =
+        Plugins::new(None).unwrap().load(built_in("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": ["a", 7]}})));
     let Err((_, LoadError::Config(faults))) = refused else { panic!("it was loaded") };
     let pointers: Vec<_> = faults.iter().map(|(pointer, _)| pointer.as_str()).collect();
-    assert_eq!(pointers, ["/nodesProxy/1"]);
+    assert_eq!(pointers, ["/allow/nodes-proxy/1"]);
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn a_plugin_that_did_not_change_is_kept_when_another_does() {
     let node = built_in("node_to_apiserver", json!({}));
     let before =
         plugins.activate(plugins.prepare(vec![node.clone(), built_in("apiserver_to_kubelet", json!({}))]).unwrap());
-    let changed = built_in("apiserver_to_kubelet", json!({"nodesProxy": ["prom"]}));
+    let changed = built_in("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": ["prom"]}}));
     let after = plugins.activate(plugins.prepare(vec![node, changed]).unwrap());
     let same = |name| Arc::ptr_eq(before.plugin(name).unwrap(), after.plugin(name).unwrap());
     assert_eq!((same("node_to_apiserver"), same("apiserver_to_kubelet"), after.generation), (true, false, 2));

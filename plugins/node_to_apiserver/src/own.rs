@@ -1,18 +1,18 @@
 //! What a node may do with what is its own: the rules that need to know its name.
 
-use crate::{Guard, is_read, tuple};
-use sdk::{Operator, ResourceAttributes, Rule};
+use crate::Config;
+use sdk::{Guard, Mode, Operator, Question, ResourceAttributes, Rule};
 
-/// Why a request of this node is refused, if it is.
-pub type Check = fn(&str, &ResourceAttributes) -> Option<String>;
+/// The node's name and what it asks. Who has half a node's identity has no Node of its own.
+fn of_a_node<'a>(question: &Question<'a>) -> Option<(&'a str, &'a ResourceAttributes)> {
+    Some((question.request.node().filter(|_| question.is_from(&["node"]))?, question.resource()?))
+}
 
-fn reads_itself(node: &str, at: &ResourceAttributes) -> Option<String> {
+fn reads_itself(_: &Config, question: &Question<'_>) -> Option<String> {
+    let (node, at) = of_a_node(question)?;
     // `nodes/proxy` has a rule of its own. A list with `metadata.name=x` arrives with the name `x`.
-    let is_foreign = at.group.is_empty()
-        && at.resource == "nodes"
-        && at.subresource != "proxy"
-        && is_read(&at.verb)
-        && at.name != node;
+    let is_foreign =
+        at.group.is_empty() && at.resource == "nodes" && at.subresource != "proxy" && at.is_read() && at.name != node;
     is_foreign.then(|| match at.name.as_str() {
         "" => {
             format!("node `{node}` cannot read all nodes; list and watch with the field selector metadata.name={node}")
@@ -21,8 +21,9 @@ fn reads_itself(node: &str, at: &ResourceAttributes) -> Option<String> {
     })
 }
 
-fn writes_itself(node: &str, at: &ResourceAttributes) -> Option<String> {
-    let is_node = matches!(tuple(at), ("", "nodes", "" | "status"));
+fn writes_itself(_: &Config, question: &Question<'_>) -> Option<String> {
+    let (node, at) = of_a_node(question)?;
+    let is_node = matches!(at.tuple(), ("", "nodes", "" | "status"));
     let is_foreign = match at.verb.as_str() {
         // The name of what is created is in the body, for admission to see.
         "create" => !at.name.is_empty() && at.name != node,
@@ -34,9 +35,10 @@ fn writes_itself(node: &str, at: &ResourceAttributes) -> Option<String> {
     })
 }
 
-fn lists_own_pods(node: &str, at: &ResourceAttributes) -> Option<String> {
+fn lists_own_pods(_: &Config, question: &Question<'_>) -> Option<String> {
+    let (node, at) = of_a_node(question)?;
     let is_many = matches!(at.verb.as_str(), "list" | "watch" | "deletecollection");
-    let (what, key) = match tuple(at) {
+    let (what, key) = match at.tuple() {
         // One pod by its name: whether it is on the node, the Node authorizer knows.
         ("", "pods", "") if is_many && at.name.is_empty() => ("pods", "spec.nodeName"),
         ("", "pods", "") if at.verb == "deletecollection" => ("pods", "spec.nodeName"),
@@ -50,7 +52,8 @@ fn lists_own_pods(node: &str, at: &ResourceAttributes) -> Option<String> {
     (!is_own).then(|| format!("node `{node}` can {} its own {what} only; use the field selector {key}={node}", at.verb))
 }
 
-fn own_lease(node: &str, at: &ResourceAttributes) -> Option<String> {
+fn own_lease(_: &Config, question: &Question<'_>) -> Option<String> {
+    let (node, at) = of_a_node(question)?;
     let is_own_name = at.name == node || (at.verb == "create" && at.name.is_empty());
     match (at.group.as_str(), at.resource.as_str()) {
         ("coordination.k8s.io", "leases") if at.namespace != LEASES || !is_own_name => Some(format!(
@@ -63,47 +66,58 @@ fn own_lease(node: &str, at: &ResourceAttributes) -> Option<String> {
     }
 }
 
-pub const GUARDS: [Guard<Check>; 4] = [
-    Guard { rule: &READS_ITSELF, check: reads_itself },
-    Guard { rule: &WRITES_ITSELF, check: writes_itself },
-    Guard { rule: &LISTS_OWN_PODS, check: lists_own_pods },
-    Guard { rule: &OWN_LEASE, check: own_lease },
-];
-
 /// Where nodes renew their leases.
 const LEASES: &str = "kube-node-lease";
 
-pub const READS_ITSELF: Rule = Rule {
-    id: "node-reads-itself",
-    summary: "A node reads its own Node, and no other.",
-    advice: "Labels, annotations and addresses of other nodes help whoever took one over. An agent that needs them should \
-             use a service account; for one node add its user to `allow.node-reads-itself`, for all of them add \
-             `node-reads-itself` to `off`.",
-    source: "KEP-4601, Node authorizer (AuthorizeNodeWithSelectors)",
+pub const READS_ITSELF: Guard<Config> = Guard {
+    rule: Rule {
+        id: "node-reads-itself",
+        summary: "A node reads its own Node, and no other.",
+        advice: "Labels, annotations and addresses of other nodes help whoever took one over. An agent that needs them should \
+                 use a service account; for one node add its user to `allow.node-reads-itself`, for all of them set `rules.node-reads-itself` to `off`.",
+        source: "KEP-4601, Node authorizer (AuthorizeNodeWithSelectors)",
+    },
+    mode: Mode::On,
+    allow: &[],
+    check: reads_itself,
 };
 
-pub const WRITES_ITSELF: Rule = Rule {
-    id: "node-writes-itself",
-    summary: "A node writes its own Node and its status, and no other.",
-    advice: "The NodeRestriction admission plugin refuses the same, if it is switched on. An agent that labels other \
-             nodes should use a service account; otherwise add the user to `allow.node-writes-itself`, or \
-             `node-writes-itself` to `off`.",
-    source: "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction",
+pub const WRITES_ITSELF: Guard<Config> = Guard {
+    rule: Rule {
+        id: "node-writes-itself",
+        summary: "A node writes its own Node and its status, and no other.",
+        advice: "The NodeRestriction admission plugin refuses the same, if it is switched on. An agent that labels other \
+                 nodes should use a service account; otherwise add the user to `allow.node-writes-itself`, or set `rules.node-writes-itself` to `off`.",
+        source: "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction",
+    },
+    mode: Mode::On,
+    allow: &[],
+    check: writes_itself,
 };
 
-pub const LISTS_OWN_PODS: Rule = Rule {
-    id: "node-lists-own-pods",
-    summary: "A node lists and watches the pods and resource slices that are on it, and no others.",
-    advice: "kube-apiserver tells selectors to a webhook since 1.32 (feature gate AuthorizeWithSelectors); before, every \
-             kubelet would be refused, so add `node-lists-own-pods` to `off`. For one node, add its user to \
-             `allow.node-lists-own-pods`.",
-    source: "KEP-4601, Node authorizer (AuthorizeNodeWithSelectors)",
+pub const LISTS_OWN_PODS: Guard<Config> = Guard {
+    rule: Rule {
+        id: "node-lists-own-pods",
+        summary: "A node lists and watches the pods and resource slices that are on it, and no others.",
+        advice: "kube-apiserver tells selectors to a webhook since 1.32 (feature gate AuthorizeWithSelectors); before, every \
+                 kubelet would be refused, so set `rules.node-lists-own-pods` to `off`. For one node, add its user to \
+                 `allow.node-lists-own-pods`.",
+        source: "KEP-4601, Node authorizer (AuthorizeNodeWithSelectors)",
+    },
+    mode: Mode::On,
+    allow: &[],
+    check: lists_own_pods,
 };
 
-pub const OWN_LEASE: Rule = Rule {
-    id: "node-own-lease",
-    summary: "A node uses the lease and the CSINode that have its name, and no others.",
-    advice: "Who renews another node's lease hides that it is gone. Leader election under a node's credential should move \
-             to a service account; otherwise add the user to `allow.node-own-lease`, or `node-own-lease` to `off`.",
-    source: "Node authorizer (authorizeLease, authorizeCSINode), KEP-0589",
+pub const OWN_LEASE: Guard<Config> = Guard {
+    rule: Rule {
+        id: "node-own-lease",
+        summary: "A node uses the lease and the CSINode that have its name, and no others.",
+        advice: "Who renews another node's lease hides that it is gone. Leader election under a node's credential should move \
+                 to a service account; otherwise add the user to `allow.node-own-lease`, or set `rules.node-own-lease` to `off`.",
+        source: "Node authorizer (authorizeLease, authorizeCSINode), KEP-0589",
+    },
+    mode: Mode::On,
+    allow: &[],
+    check: own_lease,
 };

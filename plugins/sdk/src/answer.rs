@@ -1,6 +1,6 @@
 //! Saying yes, no and nothing; asking a request what it is.
 
-use crate::{Answer, Context, Request, Target, Verdict};
+use crate::{Answer, Context, Request, ResourceAttributes, Target, Verdict};
 
 /// One rule, as `describe` tells the host and the documentation.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,13 @@ pub struct Rule {
     pub advice: &'static str,
     /// Where the rule comes from.
     pub source: &'static str,
+}
+
+/// A client certificate by its SHA-256 in hex, or a token by its JWT id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential<'a> {
+    Certificate(&'a str),
+    Token(&'a str),
 }
 
 impl Answer {
@@ -75,11 +82,56 @@ impl Request {
         self.user.strip_prefix("system:node:").filter(|_| self.is_member("system:nodes"))
     }
 
+    /// By what the caller proved who it is, as kube-apiserver tells since 1.32. Nothing for older ones, for callers who
+    /// are impersonated, and for authenticators that do not say.
+    pub fn credential(&self) -> Option<Credential<'_>> {
+        let id = self.extra("authentication.kubernetes.io/credential-id").first()?;
+        match id.split_once('=')? {
+            ("X509SHA256", fingerprint) => Some(Credential::Certificate(fingerprint)),
+            ("JTI", id) => Some(Credential::Token(id)),
+            _ => None,
+        }
+    }
+
     pub fn verb(&self) -> &str {
         match &self.target {
             Target::Resource(at) => &at.verb,
             Target::NonResource(at) => &at.verb,
         }
+    }
+}
+
+impl ResourceAttributes {
+    /// Group, resource and subresource: match all three, never a part.
+    pub fn tuple(&self) -> (&str, &str, &str) {
+        (&self.group, &self.resource, &self.subresource)
+    }
+
+    /// Whether the verb changes nothing. A verb that nobody knows is a write. Mind that reading `pods/exec` or a proxy is
+    /// more than reading.
+    pub fn is_read(&self) -> bool {
+        matches!(self.verb.as_str(), "get" | "list" | "watch")
+    }
+
+    /// Whether it asks to act as somebody else, in any of the modes of KEP-5284.
+    pub fn is_impersonation(&self) -> bool {
+        self.verb == "impersonate" || self.verb.starts_with("impersonate:") || self.verb.starts_with("impersonate-on:")
+    }
+
+    /// Whether it opens a way into workloads: proxy, exec, attach, port-forward, by whatever verb.
+    pub fn is_door(&self) -> bool {
+        match self.tuple() {
+            ("", "nodes" | "pods" | "services", "proxy") | ("", "pods", "exec" | "attach" | "portforward") => true,
+            // The verb of `/api/v1/proxy/…`, which apiservers of long ago served.
+            ("", "nodes" | "pods" | "services", "") => self.verb == "proxy",
+            _ => false,
+        }
+    }
+
+    /// What is asked for, as in `kubectl`: `update nodes/status`.
+    pub fn describe(&self) -> String {
+        let slash = if self.subresource.is_empty() { "" } else { "/" };
+        format!("{} {}{slash}{}", self.verb, self.resource, self.subresource)
     }
 }
 

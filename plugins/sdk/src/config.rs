@@ -1,7 +1,7 @@
 //! What an operator may set: parsed once, in `init`.
 
 use crate::{
-    Fault, JsonSchema, Rule,
+    Attribute, Fault, JsonSchema, Tell,
     bindings::exports::pathgate::policy::plugin::{Info, Rule as WitRule},
 };
 use serde::de::DeserializeOwned;
@@ -23,13 +23,17 @@ pub fn parse<C: Config>(config: &str) -> Result<C, Vec<Fault>> {
 }
 
 /// What a plugin says of itself, for `describe`.
-pub fn describe<C: Config>(name: &str, version: &str, asks: &[&str], rules: &[Rule]) -> Info {
-    let rules = rules.iter().map(|rule| WitRule {
-        id: rule.id.into(),
-        summary: rule.summary.into(),
-        advice: rule.advice.into(),
-        source: rule.source.into(),
-        attributes: Vec::new(),
+pub fn describe<C: Config>(name: &str, version: &str, asks: &[&str], rules: &[impl Tell]) -> Info {
+    let rules = rules.iter().map(|told| {
+        let rule = told.rule();
+        let attribute = |(key, value): (&str, &str)| Attribute { key: key.into(), value: value.into() };
+        WitRule {
+            id: rule.id.into(),
+            summary: rule.summary.into(),
+            advice: rule.advice.into(),
+            source: rule.source.into(),
+            attributes: told.attributes().into_iter().map(attribute).collect(),
+        }
     });
     Info {
         name: name.into(),

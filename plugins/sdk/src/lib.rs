@@ -29,6 +29,7 @@
 mod answer;
 mod config;
 mod export;
+mod guard;
 mod panic;
 
 /// The contract, as generated from `wit/policy.wit`.
@@ -44,7 +45,7 @@ pub mod bindings {
     });
 }
 
-pub use answer::{Rule, proxied};
+pub use answer::{Credential, Rule, proxied};
 pub use bindings::exports::pathgate::policy::{
     approve_csr, authorize,
     authorize::{
@@ -57,7 +58,8 @@ pub use bindings::exports::pathgate::policy::{
 /// Signatures and digests, computed by the host. A plugin that uses them imports `crypto`, and nothing else.
 pub use bindings::pathgate::policy::crypto;
 pub use config::Config;
-pub use schemars::JsonSchema;
+pub use guard::{Allowed, Guard, Mode, Modes, Question, Switches, Tell, judge, unknown};
+pub use schemars::{self, JsonSchema};
 pub use serde;
 
 #[doc(hidden)]

@@ -1,0 +1,162 @@
+//! A list of what is revoked: read once, in order, found by halving.
+
+use sdk::{JsonSchema, schemars, serde};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::{borrow::Borrow, fmt, marker::PhantomData};
+
+/// What a list holds.
+pub trait Key: Ord + Clone {
+    /// From the text of an entry.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+/// SHA-256 of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 32]);
+
+/// Entries in order, each once. In JSON a list, or a map from entry to reason.
+pub struct List<K> {
+    keys: Vec<K>,
+    /// Those that have one; a reason for each of many would be as long as the list.
+    reasons: Vec<(K, Box<str>)>,
+}
+
+impl<K: Key> List<K> {
+    /// Why it is revoked, to be put into a sentence: empty, or ` (REASON)`. None if it is not.
+    pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<String>
+    where
+        K: Borrow<Q>,
+    {
+        self.keys.binary_search_by(|it| it.borrow().cmp(key)).ok()?;
+        let reason = self.reasons.binary_search_by(|(it, _)| it.borrow().cmp(key)).ok();
+        let reason = reason.and_then(|at| self.reasons.get(at));
+        Some(reason.map_or_else(String::new, |(_, reason)| format!(" ({reason})")))
+    }
+}
+
+impl Key for Box<str> {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("is empty".into()) } else { Ok(text.into()) }
+    }
+}
+
+impl Key for Fingerprint {
+    /// 64 hex digits, in either case, with or without colons.
+    fn read(text: &str) -> Result<Self, String> {
+        let fault = || format!("`{text:.100}` is no SHA-256: it has 64 hex digits, with or without colons");
+        let mut digits = text.bytes().filter(|byte| *byte != b':');
+        let mut bytes = [0; 32];
+        for byte in &mut bytes {
+            let (Some(high), Some(low)) = (digits.next().and_then(digit), digits.next().and_then(digit)) else {
+                return Err(fault());
+            };
+            *byte = high << 4 | low;
+        }
+        if digits.next().is_none() { Ok(Fingerprint(bytes)) } else { Err(fault()) }
+    }
+}
+
+impl Fingerprint {
+    /// As in a review.
+    pub fn read(text: &str) -> Result<Fingerprint, String> {
+        <Fingerprint as Key>::read(text)
+    }
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+impl<K> Default for List<K> {
+    fn default() -> List<K> {
+        List { keys: Vec::new(), reasons: Vec::new() }
+    }
+}
+
+impl<'de, K: Key> Deserialize<'de> for List<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List<K>, D::Error> {
+        let mut list = deserializer.deserialize_any(Entries(PhantomData))?;
+        list.keys.sort_unstable();
+        list.keys.dedup();
+        list.keys.shrink_to_fit();
+        list.reasons.sort_unstable();
+        Ok(list)
+    }
+}
+
+/// Reads both forms, one entry after the other: a hundred thousand texts are never in memory beside the list.
+struct Entries<K>(PhantomData<K>);
+
+impl<'de, K: Key> Visitor<'de> for Entries<K> {
+    type Value = List<K>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list, or a map from entry to reason")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<List<K>, A::Error> {
+        let mut list = List::default();
+        while let Some(key) = entries.next_element_seed(Entry(PhantomData))? {
+            list.keys.push(key);
+        }
+        Ok(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<List<K>, A::Error> {
+        let mut list = List::default();
+        while let Some(key) = entries.next_key_seed(Entry::<K>(PhantomData))? {
+            let reason: Box<str> = entries.next_value()?;
+            if !reason.is_empty() {
+                list.reasons.push((key.clone(), reason));
+            }
+            list.keys.push(key);
+        }
+        Ok(list)
+    }
+}
+
+struct Entry<K>(PhantomData<K>);
+
+impl<'de, K: Key> DeserializeSeed<'de> for Entry<K> {
+    type Value = K;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<K, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<K: Key> Visitor<'_> for Entry<K> {
+    type Value = K;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an entry")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<K, E> {
+        K::read(text).map_err(E::custom)
+    }
+}
+
+impl<K> JsonSchema for List<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "List".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "anyOf": [
+                {"type": "array", "items": {"type": "string", "minLength": 1}},
+                {"type": "object", "additionalProperties": {"type": "string"}},
+            ],
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! What cases cannot say: configs that are refused, and lists in either form.
+
+use super::{Config, list::Fingerprint};
+use sdk::Config as _;
+
+fn parse(json: &str) -> Result<Config, String> {
+    sdk::internal::parse::<Config>(json).map_err(|faults| faults.into_iter().map(|it| it.message).collect())
+}
+
+#[test]
+fn an_unknown_rule_is_a_fault_that_says_where() {
+    let mut config = Config::default();
+    config.rules.insert("revoked".into(), sdk::Mode::Off);
+    let pointers: Vec<_> = config.check().into_iter().map(|fault| fault.pointer).collect();
+    assert_eq!(pointers, ["/rules/revoked"]);
+}
+
+#[test]
+fn a_list_and_a_map_find_the_same_and_a_map_says_why() {
+    let list = parse(r#"{"users": ["b", "a", "b"]}"#).ok().unwrap();
+    let map = parse(r#"{"users": {"b": "left", "a": ""}}"#).ok().unwrap();
+    let found = |config: &Config| ["a", "b", "c"].map(|user| config.users.find(user));
+    assert_eq!(found(&list), [Some(String::new()), Some(String::new()), None]);
+    assert_eq!(found(&map), [Some(String::new()), Some(" (left)".into()), None]);
+}
+
+#[test]
+fn a_fingerprint_is_read_in_every_form_that_openssl_prints() {
+    let plain = "ab".repeat(32);
+    let colons = ["AB"; 32].join(":");
+    assert_eq!(Fingerprint::read(&plain), Fingerprint::read(&colons));
+    for bad in ["", "ab", &plain[1..], &format!("{plain}0"), &plain.replace('a', "g")] {
+        assert!(Fingerprint::read(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn an_entry_that_is_no_fingerprint_is_named() {
+    let fault = parse(r#"{"certificates": ["12:34"]}"#).err().unwrap();
+    assert!(fault.starts_with("`12:34` is no SHA-256"), "{fault}");
+}
