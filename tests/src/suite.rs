@@ -5,6 +5,7 @@ mod kube;
 mod linux;
 mod pki;
 mod plugins;
+mod policy;
 mod process;
 mod webhook;
 mod world;
