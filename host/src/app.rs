@@ -78,7 +78,8 @@ impl Bound {
         if let Some(journal) = &handle {
             journal.metrics().register(&mut registry);
         }
-        let judge = Arc::new(Judge::new(plugins.clone(), handle.clone(), Inventory::default()));
+        let judge = Judge::new(plugins.clone(), handle.clone(), Inventory::default());
+        let judge = Arc::new(judge.keeping(config.lock_out_guard.clone()));
         judge.register(&mut registry);
         let set = activate(&plugins, &judge, specs)?;
         keep(handle.as_ref(), &set).await;

@@ -8,6 +8,7 @@ mod kube;
 mod linux;
 mod pki;
 mod plugins;
+mod policy;
 mod process;
 mod webhook;
 mod world;

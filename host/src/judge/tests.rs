@@ -6,6 +6,7 @@ use crate::{
     plugins::{Bounds, Spec, builtin},
 };
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 use wire::{Failure, Path, Traversal};
 
 #[test]
@@ -119,8 +120,12 @@ struct World {
 }
 
 impl World {
+    /// With the built-in plugins and their defaults, loaded once for all tests.
     fn new() -> World {
-        World::with(builtin().into_keys().map(|name| spec(name, json!({}))).collect())
+        static BUILT_IN: OnceLock<Arc<Plugins>> = OnceLock::new();
+        let load = || World::with(builtin().into_keys().map(|name| spec(name, json!({}))).collect()).plugins;
+        let plugins = BUILT_IN.get_or_init(load).clone();
+        World { judge: Judge::new(plugins.clone(), None, Inventory::default()), plugins }
     }
 
     fn with(specs: Vec<Spec>) -> World {

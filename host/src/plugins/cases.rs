@@ -112,7 +112,10 @@ fn answer(code: &Code, asks: &Asks, case: &Case) -> Result<Answered, String> {
         let faults: Vec<_> = faults.into_iter().map(|it| format!("`{}` {}", it.pointer, it.message)).collect();
         return Err(format!("config: {}", faults.join("; ")));
     }
-    instance.refill(&Bounds::DECISION).map_err(|error| error.to_string())?;
+    // The fuel of a decision, which is the same everywhere, and not its time: a busy machine proves nothing against a plugin.
+    instance
+        .refill(&Bounds { deadline: Bounds::INIT.deadline, ..Bounds::DECISION })
+        .map_err(|error| error.to_string())?;
     let answer = instance.decide(case.now, &facts, &request).map_err(|error| error.to_string())?;
     let verdict = match answer.verdict {
         super::bindings::WitVerdict::NoOpinion => Verdict::NoOpinion,

@@ -137,6 +137,13 @@ impl Gate {
     }
 }
 
+/// The built-in plugins with their defaults, but for these configs.
+pub fn builtin_with(configs: &[(&str, serde_json::Value)]) -> Vec<serde_json::Value> {
+    let config =
+        |name: &str| configs.iter().find(|(of, _)| *of == name).map_or(json!({}), |(_, config)| config.clone());
+    host::plugins::builtin().into_keys().map(|name| json!({"name": name, "config": config(name)})).collect()
+}
+
 /// A GET to the gate's admin door.
 pub fn admin(path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&ADMIN, AT_ONCE).context("connect to the gate's admin door")?;

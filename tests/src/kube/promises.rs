@@ -3,6 +3,7 @@
 use super::Setting;
 use anyhow::Result;
 
+mod attack;
 mod begin;
 mod guard;
 mod record;
@@ -37,9 +38,14 @@ pub const ALL: &[Promise] = promises![
     guard::a_service_account_with_nodes_proxy_is_refused_with_our_reason,
     guard::its_twin_with_nodes_metrics_passes,
     guard::a_kubelet_reads_its_own_node_and_no_other,
+    attack::attacks_that_rbac_allows_are_refused_and_their_twins_are_not,
+    attack::who_may_approve_client_certificates_is_told,
+    attack::one_revoked_certificate_is_dead_and_its_neighbour_lives,
     swap::a_changed_config_takes_effect_without_a_restart,
     swap::a_plugin_that_loops_is_contained,
     begin::the_cluster_goes_on_while_the_gate_restarts,
     record::the_journal_holds_one_row_for_each_review,
     record::every_decision_in_the_audit_log_is_in_the_journal,
+    record::nothing_was_refused_but_what_was_provoked,
+    record::what_the_cluster_lives_by_is_in_the_list_of_vital_flows,
 ];

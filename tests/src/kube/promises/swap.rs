@@ -1,17 +1,21 @@
 //! What changes while the gate runs, and what that must not break.
 
-use super::{super::Setting, guard};
+use super::{
+    super::{Setting, gate::builtin_with},
+    guard,
+};
 use crate::world;
 use anyhow::{Context, Result, ensure};
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{fs, time::Duration};
 
 pub fn a_changed_config_takes_effect_without_a_restart(setting: &mut Setting) -> Result<()> {
     let Setting { cluster, gate } = setting;
     let agent = cluster.service_account("broad-agent")?;
     let allowed = ["kube-apiserver-kubelet-client", "system:serviceaccount:default:broad-agent"];
-    gate.set_plugins(Some(&[builtin("apiserver_to_kubelet", json!({"nodesProxy": allowed})), node_to_apiserver()]))?;
+    let config = json!({"allow": {"nodes-proxy": allowed}});
+    gate.set_plugins(Some(&builtin_with(&[("apiserver_to_kubelet", config)])))?;
     cluster.eventually("the agent on the allow-list passes", SOON, || {
         let answer = cluster.raw(&agent, guard::NODE_PROXY)?.ok()?;
         ensure!(answer.trim() == "ok", "{answer}");
@@ -33,7 +37,9 @@ pub fn a_plugin_that_loops_is_contained(setting: &mut Setting) -> Result<()> {
     fs::write(&module, &component)?;
     let hex: String = digest(&SHA256, &component).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let looping = json!({"name": LOOP, "module": module, "sha256": hex, "failure": "no-opinion"});
-    gate.set_plugins(Some(&[builtin("apiserver_to_kubelet", json!({})), node_to_apiserver(), looping]))?;
+    let mut plugins = builtin_with(&[]);
+    plugins.push(looping);
+    gate.set_plugins(Some(&plugins))?;
     let before = gate.decisions()?.len();
     cluster.eventually("the plugin is asked, and stopped", SOON, || {
         // Something to decide.
@@ -48,14 +54,6 @@ pub fn a_plugin_that_loops_is_contained(setting: &mut Setting) -> Result<()> {
     guard::a_service_account_with_nodes_proxy_is_refused_with_our_reason(setting)?;
     guard::its_twin_with_nodes_metrics_passes(setting)?;
     setting.gate.set_plugins(None)
-}
-
-fn builtin(name: &str, config: Value) -> Value {
-    json!({"name": name, "module": "builtin", "config": config})
-}
-
-fn node_to_apiserver() -> Value {
-    builtin("node_to_apiserver", json!({}))
 }
 
 const LOOP: &str = "loop";
