@@ -101,7 +101,7 @@ fn source(source: SourceStatus) -> impl IntoView {
         (true, 0) => "nothing yet".to_owned(),
         (true, _) => wording::age(old()),
     };
-    let used = move || if ttl == 0 { 1 } else { (old().saturating_mul(100) / ttl).clamp(1, 100) };
+    let used = move || old().saturating_mul(100).checked_div(ttl).unwrap_or(1).clamp(1, 100);
     let bar = move || is_valid().then(|| view! { <i style=("--p", move || format!("{}%", used()))></i> });
     view! {
         <li data-source=source.witness.as_str()>

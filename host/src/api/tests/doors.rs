@@ -106,7 +106,7 @@ async fn a_decision_comes_with_its_rule_and_with_who_else_it_hit() {
     let detail = world.json(&format!("/api/v1/decisions/{id}")).await;
     assert_eq!(detail["row"]["row"], 1);
     assert_eq!(detail["rules"][0][0], "apiserver_to_kubelet/nodes-proxy");
-    assert!(detail["rules"][0][1]["advice"].as_str().is_some_and(|text| text.contains("nodesProxy")));
+    assert!(detail["rules"][0][1]["advice"].as_str().is_some_and(|text| text.contains("nodes/metrics")));
     assert_eq!(detail["hits"], serde_json::json!([{"user": "prom", "count": 2}, {"user": "eve", "count": 1}]));
 }
 
