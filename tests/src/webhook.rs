@@ -2,17 +2,16 @@
 //! a change of its configuration does. The same before a real Kubernetes is in `kube`.
 
 use crate::{
-    gate::{AGENT, API_SERVER, Gate, POST, REFUSED, SOON, TWIN, example, post, response, rows, subset, told, write},
+    gate::{AGENT, API_SERVER, Gate, POST, REFUSED, SOON, TWIN, example, post, response, rows, subset, told},
     linux,
     pki::Authority,
     process::eventually,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::{
     fs,
     io::{Read, Write},
-    path::Path,
 };
 use wire::Entry;
 

@@ -29,7 +29,7 @@ fn a_fingerprint_is_read_in_every_form_that_openssl_prints() {
     let plain = "ab".repeat(32);
     let colons = ["AB"; 32].join(":");
     assert_eq!(Fingerprint::read(&plain), Fingerprint::read(&colons));
-    for bad in ["", "ab", &plain[1..], &format!("{plain}0"), &plain.replace('a', "g")] {
+    for bad in ["", "ab", plain.get(1..).unwrap_or_default(), &format!("{plain}0"), &plain.replace('a', "g")] {
         assert!(Fingerprint::read(bad).is_err(), "{bad}");
     }
 }

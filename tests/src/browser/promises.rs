@@ -12,8 +12,8 @@ mod look;
 mod lost;
 
 macro_rules! promises {
-    ($($($module:ident ::)? $name:ident,)+) => {
-        &[$(Promise { name: stringify!($name), keep: |setting| -> Kept<'_> { Box::pin($($module::)?$name(setting)) } },)+]
+    ($($keep:path,)+) => {
+        &[$(Promise { name: stringify!($keep), keep: |setting| -> Kept<'_> { Box::pin($keep(setting)) } },)+]
     };
 }
 
@@ -107,7 +107,7 @@ async fn every_view_has_an_address_and_back_works(setting: &mut Setting) -> Resu
 async fn a_query_in_the_address_is_the_query_on_the_page(setting: &mut Setting) -> Result<()> {
     let id = setting.refuse()?;
     let passed = setting.gate.review(TWIN)?;
-    ensure!(passed["status"]["denied"] != Value::Bool(true), "{passed}");
+    ensure!(passed.pointer("/status/denied") != Some(&Value::Bool(true)), "{passed}");
     let page = setting.page("/decisions?q=verdict%3Ano-opinion").await?;
     page.until("the query is shown", "document.querySelector('#query')?.value === 'verdict:no-opinion'").await?;
     page.until("a decision that matches", "document.querySelector('#decisions [data-decision]')").await?;

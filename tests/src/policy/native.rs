@@ -9,8 +9,11 @@ use wire::{Request, Target, Verdict};
 /// One plugin: config, facts and request to an answer.
 pub struct Native {
     pub name: &'static str,
-    pub decide: fn(&str, &[(String, String)], &Request) -> Result<Answer, String>,
+    pub decide: Decide,
 }
+
+/// Config, facts and a request to an answer, or why the config is none.
+type Decide = fn(&str, &[(String, String)], &Request) -> Result<Answer, String>;
 
 /// What both builds must agree on.
 pub struct Answer {

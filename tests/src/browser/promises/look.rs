@@ -51,7 +51,8 @@ async fn judge(page: &super::Page) -> Result<Vec<String>> {
         "const done = arguments[0]; axe.run().then(it => done(it.violations), e => done([{id: String(e), nodes: []}]))";
     let faults = page.client.execute_async(script, vec![]).await?;
     let faults = faults.as_array().context("axe answers with a list")?;
-    let fault = |it: &Value| format!("{}: {} ({})", it["id"], it["help"], it["nodes"][0]["html"]);
+    let fault =
+        |it: &Value| format!("{}: {} ({})", it["id"], it["help"], it.pointer("/nodes/0/html").unwrap_or(&Value::Null));
     Ok(faults.iter().map(fault).collect())
 }
 

@@ -2,7 +2,6 @@
 
 use super::{LIVE, Setting};
 use anyhow::{Result, ensure};
-use serde_json::Value;
 
 pub async fn a_gate_that_is_gone_turns_nothing_green_and_comes_back_without_gap_or_repeat(
     setting: &mut Setting,
@@ -25,7 +24,7 @@ pub async fn a_gate_that_is_gone_turns_nothing_green_and_comes_back_without_gap_
     let after = setting.refuse()?;
     page.until("the refusal after", &format!("{} === 1", shown(&after))).await?;
     let again = page.eval(&shown(&before)).await?;
-    ensure!(again == Value::from(1), "the refusal of before is shown {again} times");
+    ensure!(again == 1, "the refusal of before is shown {again} times");
     // The console says that the connection was refused; nothing else is looked for here.
     page.close().await
 }
