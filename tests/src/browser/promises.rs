@@ -5,7 +5,7 @@ use super::{
     driver::{Page, Scheme},
 };
 use crate::gate::{REFUSED, TWIN, told};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 mod look;
@@ -135,12 +135,11 @@ async fn a_path_says_what_is_known_and_how(setting: &mut Setting) -> Result<()> 
 async fn a_plugin_shows_what_it_may_and_what_it_did(setting: &mut Setting) -> Result<()> {
     setting.refuse()?;
     let page = setting.page("/plugins").await?;
-    let plugin = "document.querySelector('[data-plugin=\"apiserver_to_kubelet\"]')";
-    page.until("the plugin", plugin).await?;
-    let text = page.eval("document.querySelector('main').innerText").await?;
-    let text = text.as_str().context("text")?;
-    for word in ["MiB", "fuel", "restrict"] {
-        ensure!(text.to_lowercase().contains(&word.to_lowercase()), "no `{word}` in {text}");
+    for word in ["MiB", "fuel", "restrict", "nodes-proxy"] {
+        let told = format!(
+            "document.querySelector('section[data-plugin=\"apiserver_to_kubelet\"]')?.textContent.includes('{word}')"
+        );
+        page.until(word, &told).await?;
     }
     end(page).await
 }
