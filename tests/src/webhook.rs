@@ -136,8 +136,10 @@ fn a_change_that_locks_the_cluster_out_is_refused_with_flow_and_rule() -> Result
     let (status, page) = gate.shows("lock-out guard")?;
     let named = ["kube-apiserver reaches a kubelet: nodes/proxy", "rule apiserver_to_kubelet/nodes-proxy"];
     let message = gate.event("config-refused")?.message;
-    let vital = example(REFUSED)?.replace(AGENT, API_SERVER);
-    let (_, answer) = post(&mut gate.connect(Some(&gate.client))?, &vital)?;
+    let mut vital: Value = serde_json::from_str(&example(REFUSED)?)?;
+    vital["spec"]["user"] = API_SERVER.into();
+    vital["spec"]["groups"] = json!(["system:authenticated"]);
+    let (_, answer) = post(&mut gate.connect(Some(&gate.client))?, &vital.to_string())?;
     let denied = serde_json::from_str::<Value>(&answer)?["status"]["denied"] == true;
     assert_eq!(
         (status, named.map(|it| page.contains(it)), named.map(|it| message.contains(it)), denied),
