@@ -42,7 +42,8 @@ fn lists_own_pods(_: &Config, question: &Question<'_>) -> Option<String> {
         // One pod by its name: whether it is on the node, the Node authorizer knows.
         ("", "pods", "") if is_many && at.name.is_empty() => ("pods", "spec.nodeName"),
         ("", "pods", "") if at.verb == "deletecollection" => ("pods", "spec.nodeName"),
-        ("resource.k8s.io", "resourceslices", "") if is_many => ("resourceslices", "nodeName"),
+        // `ResourceSliceSelectorNodeName` in Kubernetes' API types.
+        ("resource.k8s.io", "resourceslices", "") if is_many => ("resourceslices", "spec.nodeName"),
         _ => return None,
     };
     // Requirements hold all together, so one that narrows to this node is enough.

@@ -39,7 +39,6 @@ pub const ALL: &[Promise] = promises![
     guard::its_twin_with_nodes_metrics_passes,
     guard::a_kubelet_reads_its_own_node_and_no_other,
     attack::attacks_that_rbac_allows_are_refused_and_their_twins_are_not,
-    attack::who_may_approve_client_certificates_is_told,
     attack::one_revoked_certificate_is_dead_and_its_neighbour_lives,
     swap::a_changed_config_takes_effect_without_a_restart,
     swap::a_plugin_that_loops_is_contained,

@@ -19,7 +19,6 @@ enum By {
     Certificate(&'static str, Option<&'static str>),
     /// The service account `mallet` of the namespace `default`.
     Pod,
-    Nobody,
     /// By the bootstrap token.
     Token,
     /// By the certificate that kube-apiserver has for kubelets.
@@ -38,13 +37,6 @@ struct Attack {
 const MALLORY: By = By::Certificate("mallory", None);
 
 const ATTACKS: &[Attack] = &[
-    Attack {
-        name: "secrets without a credential",
-        by: By::Nobody,
-        command: "get --raw /api/v1/secrets",
-        rule: "user_to_apiserver/anonymous-reads-health",
-        twin: (By::Nobody, "get --raw /livez"),
-    },
     Attack {
         name: "a service in plain text",
         by: MALLORY,
@@ -86,13 +78,6 @@ const ATTACKS: &[Attack] = &[
         command: "get --raw /api/v1/nodes/node-a/proxy/pods",
         rule: "apiserver_to_kubelet/nodes-proxy",
         twin: (MALLORY, "logs web"),
-    },
-    Attack {
-        name: "acting as system:masters",
-        by: MALLORY,
-        command: "get secrets --as=root --as-group=system:masters",
-        rule: "user_to_apiserver/impersonate-system",
-        twin: (MALLORY, "get secrets --as=bob"),
     },
     Attack {
         name: "acting as a node",
@@ -223,21 +208,6 @@ pub fn attacks_that_rbac_allows_are_refused_and_their_twins_are_not(setting: &mu
     Ok(())
 }
 
-/// A question is refused like the deed, and kubectl prints why.
-pub fn who_may_approve_client_certificates_is_told(setting: &mut Setting) -> Result<()> {
-    let cluster = &setting.cluster;
-    let ask = |who: &Identity| {
-        let args = ["auth", "can-i", "approve", "signers.certificates.k8s.io/kubernetes.io/kube-apiserver-client"];
-        cluster.kubectl(who, &args)
-    };
-    let trudy = ask(&cluster.user("trudy", None)?)?;
-    let said = format!("{}{}", trudy.stdout, trudy.stderr);
-    ensure!(said.contains("(rule tls_bootstrap/client-signers"), "{trudy:?}");
-    let admin = ask(&cluster.user("kubernetes-admin", Some("kubeadm:cluster-admins"))?)?;
-    ensure!(admin.stdout.trim() == "yes", "{admin:?}");
-    Ok(())
-}
-
 /// No authority is replaced, no certificate expires, nothing restarts.
 pub fn one_revoked_certificate_is_dead_and_its_neighbour_lives(setting: &mut Setting) -> Result<()> {
     let Setting { cluster, gate } = setting;
@@ -268,7 +238,6 @@ fn act(setting: &Setting, by: By, command: &str) -> Result<Output> {
     let who = match by {
         By::Certificate(name, group) => cluster.user(name, group)?,
         By::Pod => cluster.service_account("mallet")?,
-        By::Nobody => Identity::write(cluster.folder(), "nobody", SERVER, "")?,
         By::Token => Identity::write(cluster.folder(), "token", SERVER, "token: abcdef.0123456789abcdef")?,
         By::KubeletClient => {
             let files = crate::pki::Files {
@@ -291,7 +260,6 @@ fn name(by: By) -> &'static str {
     match by {
         By::Certificate(name, _) => name,
         By::Pod => "system:serviceaccount:default:mallet",
-        By::Nobody => "system:anonymous",
         By::Token => "system:bootstrap:abcdef",
         By::KubeletClient => "kube-apiserver-kubelet-client",
     }

@@ -64,7 +64,7 @@ pub const NODES_PROXY: &str = "apiserver_to_kubelet/nodes-proxy";
 /// Whether the user was told that it was the gate, which rule, and under which number to find the decision.
 pub fn is_refused_by(asked: &Output, rule: &str) -> bool {
     asked.code == Some(1)
-        && ["Forbidden", "pathgate: ", &format!("(rule {rule}"), ", decision "]
+        && ["orbidden", "pathgate: ", &format!("(rule {rule}"), ", decision "]
             .iter()
             .all(|part| asked.stderr.contains(part))
 }
