@@ -24,9 +24,10 @@ pub struct Acts {
 #[derive(Debug, Default)]
 struct Lane {
     window: Window,
-    /// The rule of every refusal, as long as there was but one and nothing passed.
-    shut_by: Option<String>,
-    passed: bool,
+    /// The rule of the last refusal.
+    rule: String,
+    /// When the refusals before that one were by another rule, or 0.
+    other: u64,
 }
 
 impl Acts {
@@ -74,8 +75,8 @@ impl Acts {
     pub fn lane(&self, lane: LaneId, now: u64) -> (Counted, String) {
         let Some(lane) = self.lanes.get(&lane) else { return (Counted::default(), String::new()) };
         let counted = lane.window.counted(now);
-        let shut = counted.decisions > 0 && counted.decisions == counted.refused && !lane.passed;
-        let by = if shut { lane.shut_by.clone().unwrap_or_default() } else { String::new() };
+        let shut = counted.decisions > 0 && counted.decisions == counted.refused && window::is_past(lane.other, now);
+        let by = if shut { lane.rule.clone() } else { String::new() };
         (counted, by)
     }
 
@@ -138,21 +139,13 @@ impl Acts {
 
 impl Lane {
     fn note(&mut self, decision: &Decision) {
-        if decision.verdict != Verdict::Deny {
-            self.passed = true;
-            self.shut_by = None;
+        if decision.verdict != Verdict::Deny || decision.rule == self.rule {
             return;
         }
-        // What passed counts for as long as it is in the window.
-        if self.passed && self.window.counted(decision.at).refused == self.window.counted(decision.at).decisions {
-            self.passed = false;
-            self.shut_by = None;
+        if !self.rule.is_empty() {
+            self.other = decision.at;
         }
-        match &self.shut_by {
-            Some(rule) if *rule != decision.rule => self.shut_by = Some(String::new()),
-            Some(_) => {}
-            None => self.shut_by = Some(decision.rule.clone()),
-        }
+        self.rule.clone_from(&decision.rule);
     }
 }
 

@@ -66,6 +66,17 @@ fn a_lane_is_shut_by_a_rule_only_while_nothing_passes() {
 }
 
 #[test]
+fn a_lane_is_not_shut_by_one_rule_while_another_refuses_too() {
+    let by = |rule: &str, at| Decision { rule: rule.into(), ..decision("prom", at, Verdict::Deny) };
+    let later = NOW + 20 * 60_000;
+    let shut = |decisions: [Decision; 2], now| acts(decisions).lane(LaneId::NodeProxy, now).1;
+    assert_eq!(shut([by("a/one", NOW), by("a/two", NOW)], NOW), "");
+    assert_eq!(shut([by("a/one", NOW), by("a/one", NOW)], NOW), "a/one");
+    // The change of rules is in the window, though what was before is not.
+    assert_eq!(shut([by("a/one", NOW), by("a/two", later)], later), "");
+}
+
+#[test]
 fn what_passed_long_ago_does_not_hold_a_lane_open() {
     let passed = decision("prom", NOW, Verdict::NoOpinion);
     let later = NOW + 20 * 60_000;

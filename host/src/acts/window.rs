@@ -132,6 +132,11 @@ impl Window {
     }
 }
 
+/// Whether what happened at this time counts no more.
+pub(super) fn is_past(at: u64, now: u64) -> bool {
+    at / MINUTE + WINDOW <= now / MINUTE
+}
+
 /// How values are spread: four buckets to an octave, so that a quantile is right to an eighth.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spread {
