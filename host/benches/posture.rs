@@ -63,7 +63,7 @@ fn table() {
     time("lanes, all evidence run out and not settled", &|| drop(black_box(posture.lanes(NOW + 3_600_000))));
     time("named", &|| drop(black_box(posture.named(NOW + 1))));
     time("todo", &|| drop(black_box(posture.todo(NOW + 1))));
-    time("verdict", &|| drop(black_box(posture.verdict(NOW + 1))));
+    time("verdict", &|| drop(black_box(posture.verdict(posture.counts(NOW + 1), NOW + 1))));
     let begin = Instant::now();
     posture.settle(NOW + 3_600_000);
     println!("settle, all evidence run out: {:?}", begin.elapsed());

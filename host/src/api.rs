@@ -1,6 +1,7 @@
 //! The dashboard's door: its files, what it shows as JSON, and the live feed. It reads the journal, the board and the
 //! plugins; it decides nothing, and nothing that comes in by it changes the gate.
 
+mod answer;
 mod assets;
 mod decisions;
 mod feed;
@@ -12,33 +13,30 @@ mod tests;
 
 use crate::{
     board::{Board, Loaded},
-    journal::{Journal, ReadError},
+    journal::Journal,
     plugins::Plugins,
 };
+use answer::{Fault, Parameters, harden, json, page, refuse, streamed};
 use bytes::Bytes;
 use feed::Ring;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{
-        ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-        HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
-    },
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
 };
-use serde::Serialize;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use stream::{Chunks, Content, Follow, pipe};
+use stream::{Content, Follow, pipe};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     time,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
-use wire::{Control, Demo, LaneId, Query};
+use wire::{Control, Demo, LaneId};
 
 /// What a demo shows besides, and what its page may ask of it.
 #[derive(Clone)]
@@ -316,123 +314,8 @@ fn loaded(plugins: &Plugins) -> Loaded {
     Loaded { enforcing: count(false), shadowed: count(true), generation: set.generation }
 }
 
-/// Why a route has no answer.
-#[derive(Debug)]
-struct Fault {
-    status: StatusCode,
-    sentence: String,
-}
-
-impl Fault {
-    /// The caller asked for something that makes no sense.
-    fn of(sentence: String) -> Fault {
-        Fault { status: StatusCode::BAD_REQUEST, sentence }
-    }
-}
-
-impl From<ReadError> for Fault {
-    fn from(error: ReadError) -> Fault {
-        let mut sentence = error.to_string();
-        if let Some(cause) = std::error::Error::source(&error) {
-            sentence = format!("{sentence}: {cause}");
-        }
-        Fault { status: StatusCode::SERVICE_UNAVAILABLE, sentence }
-    }
-}
-
-/// What stands after the `?`.
-struct Parameters(Vec<(String, String)>);
-
-impl Parameters {
-    fn read(query: &str) -> Parameters {
-        let pairs = form_urlencoded::parse(query.as_bytes()).take(MAX_PARAMETERS);
-        Parameters(pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u64>, Fault> {
-        let number = |value: &str| value.parse().map_err(|_| Fault::of(format!("`{name}={value}` is no number")));
-        self.get(name).map(number).transpose()
-    }
-
-    fn query(&self) -> Result<Query, Fault> {
-        Query::parse(self.get("q").unwrap_or_default()).map_err(|fault| Fault::of(fault.to_string()))
-    }
-}
-
-fn page(path: &str, headers: &HeaderMap) -> Answer {
-    let Some(served) = assets::serve(path, headers) else {
-        let why = if assets::is_built() {
-            "there is no such file"
-        } else {
-            "this pathgate was built without its dashboard: run `cargo xtask dashboard`, then build it again; the API is at /api/v1/summary"
-        };
-        return refuse(StatusCode::NOT_FOUND, why);
-    };
-    let mut answer = whole(StatusCode::OK, served.content_type, Bytes::from_static(served.bytes));
-    let headers = answer.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    if let Some(encoding) = served.encoding {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
-    }
-    if served.immutable {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
-    }
-    answer
-}
-
-fn json<T: Serialize>(value: &T) -> Answer {
-    match serde_json::to_vec(value) {
-        Ok(body) => whole(StatusCode::OK, JSON, body.into()),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-    }
-}
-
-fn refuse(status: StatusCode, sentence: &str) -> Answer {
-    whole(status, JSON, serde_json::json!({"error": sentence}).to_string().into())
-}
-
-fn whole(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Content::Whole(Full::new(body)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer
-}
-
-fn streamed(content_type: &'static str, chunks: Chunks) -> Answer {
-    let mut answer = Response::new(Content::Streamed(chunks));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer
-}
-
-/// A file to keep, by this name.
-fn attached(answer: &mut Answer, name: &'static str) {
-    answer.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static(name));
-}
-
-/// What every answer says: nothing of it runs, loads or is framed elsewhere.
-fn harden(headers: &mut HeaderMap) {
-    let fixed = [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-}
-
 const API: &str = "/api/v1/";
 const CONTROL: &str = "/demo/v1/control";
-const JSON: &str = "application/json";
-const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; \
-                      img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const ROUTES: &str = "there is no such route: the API has /api/v1/ summary, paths, paths/LANE, decisions, decisions/ID, \
                       decisions/ID/explain, decisions/export, plugins, certificates, sources and events";
 /// What counts as now on the board.
@@ -446,4 +329,3 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A control is a word and a number.
 const MAX_CONTROL: usize = 1_024;
 const BODY_TIME: Duration = Duration::from_secs(5);
-const MAX_PARAMETERS: usize = 16;

@@ -69,14 +69,15 @@ impl Board {
     pub fn summary(&mut self, now: u64) -> Summary {
         self.posture.settle(now);
         let (named, unnamed) = self.posture.named(now);
+        let counts = self.posture.counts(now);
         Summary {
             at: now,
             row: self.row,
             cluster: self.cluster.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
-            verdict: self.posture.verdict(now),
-            counts: self.posture.counts(now),
+            verdict: self.posture.verdict(counts, now),
+            counts,
             acts: self.acts.total(now),
             enforcing: self.plugins.enforcing,
             shadowed: self.plugins.shadowed,

@@ -1,6 +1,9 @@
 //! Decisions by query, one of them with everything around it, and one of them made again.
 
-use super::{Answer, Api, Fault, Parameters, attached, json, streamed};
+use super::{
+    Answer, Api,
+    answer::{Fault, Parameters, attached, json, streamed},
+};
 use crate::{
     api::stream::{Over, Pipe, pipe},
     journal::{Reader, Search},
@@ -60,8 +63,9 @@ impl Api {
         for opinion in &decision.opinions {
             let Some(plugin) = set.plugins.iter().find(|it| it.name == opinion.plugin) else { continue };
             let spoken = std::iter::once(opinion.rule.as_str()).chain(opinion.shadowed().map(|(rule, _)| rule));
+            let texts = plugin.told().rules;
             for rule in spoken {
-                let text = plugin.told().rules.into_iter().find(|it| it.id == rule);
+                let text = texts.iter().find(|it| it.id == rule).cloned();
                 rules.extend(text.map(|text| (format!("{}/{rule}", opinion.plugin), text)));
             }
         }

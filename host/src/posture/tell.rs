@@ -8,7 +8,7 @@ use super::{
     words,
 };
 use std::collections::BTreeMap;
-use wire::{Blind, Change, ChangeKind, LaneId, Sentence, SourceStatus, State, Todo, Witness};
+use wire::{Blind, Change, ChangeKind, Counts, LaneId, Sentence, SourceStatus, State, Todo, Witness};
 
 /// The minute, the lane, and from what to what.
 type Alike = (u64, LaneId, State, State);
@@ -21,9 +21,8 @@ struct Trouble {
 }
 
 impl Posture {
-    /// One sentence that answers, and one that adds.
-    pub fn verdict(&self, now: u64) -> Sentence {
-        let counts = self.counts(now);
+    /// One sentence that answers, and one that adds, on what [`Posture::counts`] found.
+    pub fn verdict(&self, counts: Counts, now: u64) -> Sentence {
         let unknown = |says: &str| {
             let last = match counts.exposed {
                 0 => "Nothing is known to be exposed.".to_owned(),

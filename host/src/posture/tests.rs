@@ -213,8 +213,8 @@ fn evidence_runs_out_and_what_was_known_last_is_said() {
     assert!(instance.checks[0].found.starts_with("last known: "), "{}", instance.checks[0].found);
     posture.settle(later);
     assert_eq!(posture.named(later).0[0].node, "n1");
-    assert_eq!(posture.verdict(later).state, State::Unknown);
-    assert!(posture.verdict(later).says.starts_with("We can’t tell: no review"));
+    assert_eq!(posture.verdict(posture.counts(later), later).state, State::Unknown);
+    assert!(posture.verdict(posture.counts(later), later).says.starts_with("We can’t tell: no review"));
 }
 
 #[test]
