@@ -206,7 +206,7 @@ impl Plugins {
         request: &Request,
     ) -> Result<Result<Answer, Failed>, LoadError> {
         let plugin = self.load(spec).map_err(|(_, error)| error)?;
-        Ok(match self.slots.take(plugin.bounds.deadline) {
+        Ok(match self.slots.take(plugin.bounds.patience) {
             Some(_slot) => plugin.decide(now, facts, request, None),
             None => Err(Failed { kind: Failure::Busy, detail: "no sandbox was free in time".into() }),
         })
@@ -235,7 +235,7 @@ impl Plugins {
         left: Option<Duration>,
     ) -> Result<Answer, Failed> {
         let begin = Instant::now();
-        let limit = left.map_or(plugin.bounds.deadline, |left| left.min(plugin.bounds.deadline));
+        let limit = left.map_or(plugin.bounds.patience, |left| left.min(plugin.bounds.patience));
         let answer = match self.slots.take(limit) {
             Some(slot) => {
                 if slot.waited {

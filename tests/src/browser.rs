@@ -1,19 +1,23 @@
 //! The dashboard in a real browser, in front of a real gate: Debian's Chromium, driven by its ChromeDriver.
 //!
-//! One gate and one driver serve all promises, each in a browser session of its own. A promise is a function whose name
+//! One gate, one demo and one driver serve all promises, each in a browser session of its own. A promise is a function whose name
 //! says it; a broken one does not keep the next from being tried.
 
 mod driver;
 mod promises;
+mod show;
 
 use crate::{gate::Gate, world};
 use anyhow::{Result, bail};
 use driver::Driver;
+use show::Show;
 use std::{future::Future, pin::Pin, time::Instant};
 
 /// What a promise is kept with.
 pub struct Setting {
     pub gate: Gate,
+    /// A page that is full: 60 nodes, traffic, attacks.
+    pub show: Show,
     pub driver: Driver,
 }
 
@@ -31,7 +35,7 @@ fn the_dashboard_keeps_its_promises_in_a_real_browser() -> Result<()> {
     let Some(driver) = Driver::start()? else {
         return world::skip("Chromium and its driver are not here: install Debian's `chromium` and `chromium-driver`");
     };
-    let mut setting = Setting { gate: Gate::start()?, driver };
+    let mut setting = Setting { gate: Gate::start()?, show: Show::start()?, driver };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut broken = Vec::new();
     for promise in promises::ALL {

@@ -35,6 +35,17 @@ fn a_loop_with_fuel_for_ever_runs_out_of_time() -> Result<()> {
 }
 
 #[test]
+fn a_loop_is_over_when_its_caller_waits_no_longer() -> Result<()> {
+    let bounds = Bounds { fuel: u64::MAX, deadline: Duration::from_secs(600), ..Bounds::DECISION };
+    let spec = Spec { bounds, ..spec(&[])? };
+    let plugins = sandboxes()?;
+    let plugin = load(&plugins, spec)?;
+    let patience = Some(Duration::from_millis(20));
+    assert_eq!(plugins.ask(&plugin, 0, &[], &request(0), patience), failed(Failure::Deadline, ""));
+    Ok(())
+}
+
+#[test]
 fn a_recursion_without_end_is_a_trap() -> Result<()> {
     let outcome = ask("(call $decide (local.get $arguments))")?;
     assert_eq!(outcome, failed(Failure::Trap, "wasm trap: call stack exhausted"));

@@ -49,7 +49,8 @@ fn build_pathgate() -> Result<PathBuf> {
         Some(profile) => profile,
     };
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(repository()).args(["build", "--quiet", "--package", "host", "--bin", "pathgate"]);
+    // As `cargo test --workspace` selects packages: fewer of them have other features, and compile the engine anew.
+    cargo.current_dir(repository()).args(["build", "--quiet", "--workspace", "--tests", "--bin", "pathgate"]);
     cargo.args(["--profile", profile]);
     process::run(&mut cargo, b"", BUILD)?.ok().context("build `pathgate`")?;
     let pathgate = folder.join("pathgate");

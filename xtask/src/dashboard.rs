@@ -15,6 +15,7 @@ use std::{
 use aws_lc_rs::digest::{Context, SHA256, digest};
 
 use crate::{
+    plugins::replace,
     program::{self, Failed},
     repo::Repo,
     setup::{TARGET, Toolchain},
@@ -142,17 +143,6 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut packer = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::best());
     packer.write_all(bytes)?;
     packer.finish()
-}
-
-/// Writes what differs, whole or not at all: a host build may be reading.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    fs::write(&new, bytes)?;
-    fs::rename(new, path)
 }
 
 fn forget_others(folder: &Path, names: &[String]) -> io::Result<()> {

@@ -80,11 +80,12 @@ fn cases(repo: &Repo, plugin: &Member) -> Result<String, Error> {
 }
 
 /// Writes what differs, whole or not at all: a host build may be reading.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    let new = path.with_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
     fs::write(&new, bytes)?;
     fs::rename(new, path)
 }

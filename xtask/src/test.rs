@@ -3,7 +3,6 @@
 use std::{
     env, fs,
     process::{Child, Command, Stdio},
-    thread,
     time::Instant,
 };
 
@@ -45,7 +44,12 @@ pub fn everything(repo: &Repo) -> Result<(), Error> {
     if !missing.is_empty() && env::var_os("CI").is_some_and(|ci| ci == "true") {
         return Err(Error::Missing(missing.join("; ")));
     }
-    timed("clippy", || clippy(repo))?;
+    // Go compiles the real Kubernetes beside it: the tests build it anyway, and would wait for it alone.
+    let go = Warming::start(repo);
+    let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    timed("clippy", || step("clippy", repo.cargo().args(lints)))?;
+    timed("build", || step("build", repo.cargo().args(["test", "--workspace", "--locked", "--no-run"])))?;
+    drop(go);
     timed("test", || step("test", repo.cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"])))?;
     for what in missing {
         eprintln!("SKIPPED what needs it: {what}");
@@ -76,20 +80,6 @@ fn step(name: &'static str, command: &mut Command) -> Result<(), Error> {
     }
 }
 
-/// Lints, while Go compiles the real Kubernetes beside it: the tests build it anyway, and would wait for it alone.
-fn clippy(repo: &Repo) -> Result<(), Error> {
-    let go = Warming::start(repo);
-    let mut cargo = repo.cargo();
-    cargo.args(["clippy", "--workspace", "--all-targets", "--locked"]);
-    if go.is_some() {
-        // Go has one processor, clippy the others: memory on a small machine does not hold more.
-        let jobs = thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
-        cargo.env("CARGO_BUILD_JOBS", jobs.to_string());
-    }
-    step("clippy", cargo.args(["--", "-D", "warnings"]))
-    // Go is waited for here, when it goes out of scope.
-}
-
 /// A Go build that fills Go's cache and keeps nothing else. Whether it works is for the tests to say.
 struct Warming(Child);
 
@@ -102,11 +92,7 @@ impl Warming {
         eprintln!("Go compiles Kubernetes in the background: minutes the first time");
         let mut go = Command::new("go");
         // More than one main package: it compiles them and keeps no program.
-        go.current_dir(kube)
-            .args(["build", "-p", "1", "./..."])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        go.current_dir(kube).args(["build", "./..."]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         go.spawn().ok().map(Self)
     }
 }

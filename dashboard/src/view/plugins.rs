@@ -107,7 +107,7 @@ fn card(info: PluginInfo) -> impl IntoView {
     let failures = failures(&info);
     let disagrees = (info.shadow || info.acts.would_refuse > 0).then(|| {
         let query = format!("plugin:{} shadow:true since:15m", info.name);
-        view! { <p class="notice">{mute("shadow")}<a class="plain" href=address::decisions(&query)>{wording::counted(info.acts.would_refuse, "call", "calls")}" that went through would be refused if this counted"</a></p> }
+        view! { <p class="notice">{mute("shadow")}<a class="plain" href=address::decisions(&query)>{wording::counted(info.acts.would_refuse, "call", "calls")}" that it would refuse if all of it counted"</a></p> }
     });
     let (time, fuel) = (
         spread("Time of a call, µs", &info.acts.micros, format!("99 of 100 within {}", wording::micros(info.acts.p99))),

@@ -123,7 +123,7 @@ impl World {
     /// Ends everything in good order; then the same journal can be opened again.
     async fn end(mut self) -> TempDir {
         self.stop.cancel();
-        self.journal.close(std::time::Duration::from_secs(10)).await.expect("everything is written");
+        self.journal.close(Duration::from_secs(10)).await.expect("everything is written");
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("no task panics");
         }
@@ -133,7 +133,7 @@ impl World {
 
 async fn open(directory: &TempDir) -> (Journal, Writer) {
     let url = format!("sqlite://{}", directory.path().join("journal.db").display());
-    let options = Options { url, retention: std::time::Duration::from_secs(3_600), queue: 65_536, strict: false };
+    let options = Options { url, retention: Duration::from_secs(3_600), queue: 65_536, strict: false };
     Journal::open(options).await.expect("a journal")
 }
 
@@ -184,8 +184,12 @@ impl Feed {
         Feed { lines, last: last.unwrap_or(0) }
     }
 
-    /// The next event: id, name and data. Nothing at the end.
+    /// The next event: id, name and data. Nothing at the end. A feed that says nothing for long is broken.
     async fn next(&mut self) -> Option<(Option<u64>, String, Value)> {
+        time::timeout(PATIENCE, self.event()).await.expect("the feed speaks in time")
+    }
+
+    async fn event(&mut self) -> Option<(Option<u64>, String, Value)> {
         let (mut id, mut name) = (None, String::new());
         loop {
             let mut line = String::new();
@@ -224,3 +228,6 @@ impl Feed {
         rows
     }
 }
+
+/// A beat comes each second; a busy machine may be a minute late.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -171,6 +171,7 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
         ("journal", running.journal != config.journal),
         ("cluster", running.cluster != config.cluster),
         ("posture", running.posture != config.posture),
+        ("lockOutGuard", running.lock_out_guard != config.lock_out_guard),
     ];
     let faults: Vec<_> = changed
         .iter()
@@ -191,3 +192,28 @@ fn fingerprint(text: &str, config: &Config) -> Vec<String> {
 
 /// A person who edits a file looks at the result after about that long.
 const EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_change_while_serving_is_refused_by_name() {
+        let config = |more: &str| {
+            let text = format!("apiVersion: pathgate.io/v1alpha1\nkind: Gate\n{more}");
+            Config::parse(&text, "gate.yaml").expect("a configuration")
+        };
+        for (key, more) in [
+            ("admin.listen", "admin: {listen: 127.0.0.1:9}\n"),
+            ("journal", "journal: {url: 'sqlite:///a'}\n"),
+            ("cluster", "cluster: {facts: a}\n"),
+            ("posture", "posture: {name: a}\n"),
+            ("lockOutGuard", "lockOutGuard: {gate: {user: a}}\n"),
+        ] {
+            let places: Vec<_> =
+                fixed(&config(""), &config(more)).expect_err(key).into_iter().map(|it| it.place).collect();
+            assert_eq!(places, [key]);
+        }
+        assert_eq!(fixed(&config(""), &config("plugins: []\n")), Ok(()));
+    }
+}

@@ -86,7 +86,7 @@ impl Code {
     /// Starts a fresh instance. The only place that makes a store, so no store is without limits.
     pub(super) fn start(&self, bounds: &Bounds) -> Result<Instance<'_>, Failed> {
         let mut store = Store::new(self.linked.engine(), Ledger::new(bounds));
-        store.limiter(|ledger| ledger);
+        Ledger::hold(&mut store);
         bounds.refill(&mut store).map_err(|error| Failed::kind_of(&error, None))?;
         let raw = self.linked.instantiate(&mut store).map_err(|error| Failed::of(&error, &mut store))?;
         Ok(Instance { store, raw, exports: &self.exports })

@@ -1,10 +1,11 @@
 //! What one call of a plugin may cost, and the names of the ways to fail.
 
 use super::sandbox::TICK;
-use std::time::Duration;
+use cpu_time::ThreadTime;
+use std::time::{Duration, Instant};
 use wasmtime::{
     AsContextMut, Error, PoolConcurrencyLimitError, ResourceLimiter, Result, Store, StoreLimits, StoreLimitsBuilder,
-    Trap, WasmCoreDump,
+    Trap, UpdateDeadline, WasmCoreDump,
 };
 
 /// The bounds of one instance, from its start to its end.
@@ -12,8 +13,11 @@ use wasmtime::{
 pub struct Bounds {
     /// Instructions, roughly. The contract: it alone gives the same result on every machine.
     pub fuel: u64,
-    /// The backstop, for a host that was descheduled.
+    /// The backstop, for what fuel does not count. Time of the processor: what other programs take of a busy machine is
+    /// not the plugin's.
     pub deadline: Duration,
+    /// What the caller waits at most, by the clock on the wall.
+    pub patience: Duration,
     /// Bytes of linear memory.
     pub memory: usize,
     /// Bytes of strings and lists that the host takes back from one call.
@@ -22,17 +26,26 @@ pub struct Bounds {
 
 impl Bounds {
     /// Fuel must run out well before the time does, also on a busy machine, or a loop would end now so, now so.
-    pub const DECISION: Bounds =
-        Bounds { fuel: 2_000_000, deadline: Duration::from_millis(20), memory: 8 << 20, output: 64 << 10 };
+    pub const DECISION: Bounds = Bounds {
+        fuel: 2_000_000,
+        deadline: Duration::from_millis(20),
+        patience: Duration::from_secs(3),
+        memory: 8 << 20,
+        output: 64 << 10,
+    };
     /// A config is parsed once, and its snapshot is read back as one list: the size of the memory.
-    pub const INIT: Bounds =
-        Bounds { fuel: 200_000_000, deadline: Duration::from_secs(5), memory: 16 << 20, output: 32 << 20 };
+    pub const INIT: Bounds = Bounds {
+        fuel: 200_000_000,
+        deadline: Duration::from_secs(5),
+        patience: Duration::from_secs(60),
+        memory: 16 << 20,
+        output: 32 << 20,
+    };
 
     /// Grants what a call may use up. Memory is not among it: that bound is the [`Ledger`]'s, for good.
     pub(super) fn refill(&self, store: &mut Store<Ledger>) -> Result<()> {
-        let ticks = u64::try_from(self.deadline.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX);
-        // The tick that is running does not count in full, hence one more.
-        store.set_epoch_deadline(ticks.saturating_add(1));
+        store.set_epoch_deadline(ticks(self.deadline.min(self.patience)));
+        store.data_mut().clock = Clock::start(self);
         store.set_hostcall_fuel(self.output);
         store.set_fuel(self.fuel)
     }
@@ -88,8 +101,40 @@ fn last_words(memory: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(text).into_owned())
 }
 
-/// [`StoreLimits`] that say by type, not only by text, that memory was what ran out.
-pub(super) struct Ledger(StoreLimits);
+/// When a call has to end. The processor's time is asked for only once the deadline has passed on the wall: a decision
+/// that takes its usual 10 µs pays nothing for it, and one that spins ends within twice its deadline.
+struct Clock {
+    deadline: Duration,
+    end: Instant,
+    /// What the thread had used when it was asked first.
+    seen: Option<Duration>,
+}
+
+impl Clock {
+    fn start(bounds: &Bounds) -> Clock {
+        Clock { deadline: bounds.deadline, end: Instant::now() + bounds.patience, seen: None }
+    }
+
+    /// How many ticks it may go on, if any.
+    fn more(&mut self) -> Option<u64> {
+        let left = self.end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        let now = ThreadTime::now().as_duration();
+        let used = now.saturating_sub(*self.seen.get_or_insert(now));
+        let rest = self.deadline.checked_sub(used).filter(|rest| !rest.is_zero())?;
+        Some(ticks(rest.min(left)))
+    }
+}
+
+/// The tick that is running does not count in full, hence one more.
+fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// What is counted while a call runs. It says by type, not only by text, that memory was what ran out.
+pub(super) struct Ledger {
+    memory: StoreLimits,
+    clock: Clock,
+}
 
 #[derive(Debug, thiserror::Error)]
 #[error("memory limit")]
@@ -105,32 +150,66 @@ impl Ledger {
             .instances(4)
             // A refused grow ends the call. A plugin that saw -1 could answer differently, and replay would break.
             .trap_on_grow_failure(true);
-        Ledger(limits.build())
+        Ledger { memory: limits.build(), clock: Clock::start(bounds) }
+    }
+
+    /// Puts the limits into force that are not a matter of one call.
+    pub(super) fn hold(store: &mut Store<Ledger>) {
+        store.limiter(|ledger| ledger);
+        store.epoch_deadline_callback(|mut store| {
+            Ok(store.data_mut().clock.more().map_or(UpdateDeadline::Interrupt, UpdateDeadline::Continue))
+        });
     }
 }
 
 impl ResourceLimiter for Ledger {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        self.0.memory_growing(current, desired, maximum).map_err(|error| error.context(MemoryRefused))
+        self.memory.memory_growing(current, desired, maximum).map_err(|error| error.context(MemoryRefused))
     }
 
     fn memory_grow_failed(&mut self, error: Error) -> Result<()> {
-        self.0.memory_grow_failed(error).map_err(|error| error.context(MemoryRefused))
+        self.memory.memory_grow_failed(error).map_err(|error| error.context(MemoryRefused))
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
-        self.0.table_growing(current, desired, maximum)
+        self.memory.table_growing(current, desired, maximum)
     }
 
     fn instances(&self) -> usize {
-        self.0.instances()
+        self.memory.instances()
     }
 
     fn tables(&self) -> usize {
-        self.0.tables()
+        self.memory.tables()
     }
 
     fn memories(&self) -> usize {
-        self.0.memories()
+        self.memory.memories()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn only_the_plugins_own_time_counts_against_it() {
+        let deadline = Duration::from_millis(10);
+        let mut clock = Clock::start(&Bounds { deadline, patience: Duration::from_secs(600), ..Bounds::DECISION });
+        assert!(clock.more().is_some());
+        // Nothing is sent: the thread is away for three deadlines.
+        let (_open, silence) = mpsc::channel::<()>();
+        silence.recv_timeout(3 * deadline).expect_err("nothing is sent");
+        assert!(clock.more().is_some());
+        let begin = ThreadTime::now();
+        while begin.elapsed() < deadline {}
+        assert_eq!(clock.more(), None);
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_they_said() {
+        let mut clock = Clock::start(&Bounds { patience: Duration::ZERO, ..Bounds::INIT });
+        assert_eq!(clock.more(), None);
     }
 }

@@ -202,8 +202,8 @@ impl Plugin {
         if !self.breaker.admits(now) {
             return Err(Failed::new(Failure::Quarantined, "it failed too often"));
         }
-        let deadline = left.map_or(self.bounds.deadline, |left| left.min(self.bounds.deadline));
-        let bounds = Bounds { deadline, ..self.bounds };
+        let patience = left.map_or(self.bounds.patience, |left| left.min(self.bounds.patience));
+        let bounds = Bounds { patience, ..self.bounds };
         let answer = self.run(&bounds, now / 1_000, facts, request);
         match &answer {
             Ok(_) => self.breaker.succeeded(),

@@ -73,13 +73,7 @@ fn grants_nothing(_: &Config, question: &Question<'_>) -> Option<String> {
 
 fn extends_nothing(_: &Config, question: &Question<'_>) -> Option<String> {
     let at = question.resource()?;
-    let is_extension = matches!(
-        (at.group.as_str(), at.resource.as_str()),
-        ("admissionregistration.k8s.io", _)
-            | ("apiextensions.k8s.io", "customresourcedefinitions")
-            | ("apiregistration.k8s.io", "apiservices")
-    );
-    (is_extension && !at.is_read()).then(|| {
+    (at.is_extension() && !at.is_read()).then(|| {
         format!("a node cannot {} {}, which change the API for everybody; ask an administrator", at.verb, at.resource)
     })
 }

@@ -20,13 +20,7 @@ fn other_nodes(_: &Config, question: &Question<'_>) -> Option<String> {
 
 fn extensions(_: &Config, question: &Question<'_>) -> Option<String> {
     let at = question.resource()?;
-    let is_extension = matches!(
-        (at.group.as_str(), at.resource.as_str()),
-        ("admissionregistration.k8s.io", _)
-            | ("apiextensions.k8s.io", "customresourcedefinitions")
-            | ("apiregistration.k8s.io", "apiservices")
-    );
-    (is_extension && !at.is_read()).then(|| {
+    (at.is_extension() && !at.is_read()).then(|| {
         format!(
             "`{}` may not {}, which sees or changes everybody's requests; ask an administrator",
             question.user(),

@@ -113,6 +113,17 @@ impl ResourceAttributes {
         matches!(self.verb.as_str(), "get" | "list" | "watch")
     }
 
+    /// Whether it is one of those that change the API for everybody: admission, custom resources, aggregated APIs
+    /// (Kubernetes documentation, RBAC good practices, "Control admission webhooks").
+    pub fn is_extension(&self) -> bool {
+        matches!(
+            (self.group.as_str(), self.resource.as_str()),
+            ("admissionregistration.k8s.io", _)
+                | ("apiextensions.k8s.io", "customresourcedefinitions")
+                | ("apiregistration.k8s.io", "apiservices")
+        )
+    }
+
     /// Whether it asks to act as somebody else, in any of the modes of KEP-5284.
     pub fn is_impersonation(&self) -> bool {
         self.verb == "impersonate" || self.verb.starts_with("impersonate:") || self.verb.starts_with("impersonate-on:")

@@ -7,6 +7,7 @@ use super::{
 use crate::gate::{REFUSED, TWIN, told};
 use anyhow::{Result, ensure};
 use serde_json::Value;
+use std::net::SocketAddr;
 
 mod look;
 mod lost;
@@ -25,11 +26,13 @@ pub const ALL: &[Promise] = promises![
     a_query_in_the_address_is_the_query_on_the_page,
     a_path_says_what_is_known_and_how,
     a_plugin_shows_what_it_may_and_what_it_did,
+    a_demo_shows_every_node_and_names_the_bad_ones,
     the_keyboard_reaches_everything,
     look::no_view_has_a_fault_that_axe_finds,
     look::no_view_scrolls_sideways_at_any_width,
     look::every_view_has_its_picture,
-    lost::a_gate_that_is_gone_turns_nothing_green_and_comes_back_without_gap_or_repeat,
+    lost::a_gate_that_comes_back_is_followed_without_gap_or_repeat,
+    lost::a_gate_that_is_gone_leaves_nothing_green,
 ];
 
 impl Setting {
@@ -39,7 +42,16 @@ impl Setting {
     }
 
     async fn sized(&self, path: &str, width: u32, height: u32, scheme: Scheme) -> Result<Page> {
-        let page = self.driver.open(&format!("http://{}{path}", self.gate.dashboard), width, height, scheme).await?;
+        self.at(self.gate.dashboard, path, width, height, scheme).await
+    }
+
+    /// A page of the demo's dashboard, once it is live.
+    async fn shown(&self, path: &str, width: u32, height: u32, scheme: Scheme) -> Result<Page> {
+        self.at(self.show.address, path, width, height, scheme).await
+    }
+
+    async fn at(&self, of: SocketAddr, path: &str, width: u32, height: u32, scheme: Scheme) -> Result<Page> {
+        let page = self.driver.open(&format!("http://{of}{path}"), width, height, scheme).await?;
         page.until("the page is live", LIVE).await?;
         Ok(page)
     }
@@ -141,6 +153,20 @@ async fn a_plugin_shows_what_it_may_and_what_it_did(setting: &mut Setting) -> Re
         );
         page.until(word, &told).await?;
     }
+    end(page).await
+}
+
+async fn a_demo_shows_every_node_and_names_the_bad_ones(setting: &mut Setting) -> Result<()> {
+    let page = setting.shown("/", 1440, 1000, Scheme::Light).await?;
+    let kinds = "[...new Set([...document.querySelectorAll('#map .mark')].map(it => it.dataset.state))].sort().join()";
+    // One kubelet answers anybody, one signed its own certificate, one shows another's.
+    for state in ["exposed", "unverified"] {
+        page.until(state, &format!("{kinds}.includes('{state}')")).await?;
+    }
+    page.until("ticks in every pool", "document.querySelectorAll('#map .strip .ticks path').length > 2").await?;
+    page.until("an attack and its twin", "document.querySelector('#caption[data-expected=\"true\"]')").await?;
+    let wrong = page.eval("document.querySelector('#caption[data-expected=\"false\"]') !== null").await?;
+    ensure!(wrong == Value::Bool(false), "a scene had another outcome than expected");
     end(page).await
 }
 
