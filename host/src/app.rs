@@ -2,6 +2,7 @@
 
 mod load;
 mod reload;
+mod revocations;
 pub mod watch;
 mod witnesses;
 
@@ -66,7 +67,7 @@ impl Bound {
             None => None,
         };
         let mut registry = Registry::with_prefix("pathgate");
-        let specs = specs(&config)?;
+        let (specs, in_force) = specs(&config)?;
         let plugins =
             Arc::new(Plugins::new(compile_cache()).map_err(|error| one("start the sandbox engine", error.as_ref()))?);
         plugins.register(&mut registry);
@@ -83,6 +84,10 @@ impl Bound {
         judge.register(&mut registry);
         let set = activate(&plugins, &judge, specs)?;
         keep(handle.as_ref(), &set).await;
+        if let (Some(section), Some(in_force)) = (&config.revocation, &in_force) {
+            revocations::remember(section, in_force.serial)
+                .map_err(|message| vec![Fault { place: "revocation.state".to_owned(), message }])?;
+        }
 
         let sockets = serve::Metrics::register(&mut registry);
         let door_metrics = authz::Metrics::register(&mut registry);
@@ -107,7 +112,8 @@ impl Bound {
         };
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
         let witnesses = Witnesses { facts, posture: config.posture.clone().unwrap_or_default() };
-        let reload = Arc::new(Reload::new(file, text, config, plugins.clone(), judge.clone(), handle, reloader));
+        let reload =
+            Arc::new(Reload::new(file, text, (config, in_force), plugins.clone(), judge.clone(), handle, reloader));
         let stage = None;
         Ok(Bound {
             webhook,
@@ -276,9 +282,12 @@ async fn keep(journal: Option<&Journal>, set: &Set) {
 }
 
 fn checks(reload: Arc<Reload>, journal: Option<Journal>, reloader: Option<Arc<Reloader>>) -> Vec<Check> {
-    let quarantine = reload.clone();
-    let mut checks =
-        vec![Check::new("config", move || reload.health()), Check::new("plugins", move || quarantine.plugins_health())];
+    let (quarantine, revocation) = (reload.clone(), reload.clone());
+    let mut checks = vec![
+        Check::new("config", move || reload.health()),
+        Check::new("plugins", move || quarantine.plugins_health()),
+        Check::new("revocation", move || revocation.revocation_health(SystemTime::now())),
+    ];
     if let Some(journal) = journal {
         checks.push(Check::new("journal", move || match journal.health() {
             journal::Health::Ok => Health::Ok,

@@ -6,6 +6,7 @@ mod explain;
 mod new;
 mod output;
 mod plugin;
+mod revoke;
 mod serve;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -27,6 +28,8 @@ enum Verb {
     Explain(explain::Explain),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    #[command(subcommand)]
+    Revoke(revoke::Revoke),
     /// Print completions for a shell.
     #[command(after_help = "Example: pathgate completion bash > /etc/bash_completion.d/pathgate")]
     Completion {
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
         Verb::Ask(ask) => ask.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Plugin(plugin) => plugin.run(),
+        Verb::Revoke(revoke) => revoke.run(),
         Verb::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "pathgate", &mut std::io::stdout());
             Ok(Ending::Yes)

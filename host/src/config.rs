@@ -30,6 +30,8 @@ pub struct Config {
     /// Without it, the built-in plugins with their defaults.
     pub plugins: Option<Vec<PluginConfig>>,
     pub lock_out_guard: LockOutGuard,
+    /// Without it, only the plugin's own lists revoke.
+    pub revocation: Option<Revocation>,
 }
 
 /// How to reach the cluster that the inventory shows.
@@ -178,6 +180,16 @@ pub struct Limits {
     /// In bytes.
     pub memory: u64,
     pub fuel: u64,
+}
+
+/// A signed list of credentials that must no longer work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    pub list: PathBuf,
+    /// Whose signature counts: Ed25519, in PEM.
+    pub public_key: PathBuf,
+    /// Where the serial of the newest list is remembered; without it, only while the gate runs.
+    pub state: Option<PathBuf>,
 }
 
 /// Somebody of this cluster, by name and groups.

@@ -8,7 +8,7 @@
 //! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`probe`] looks at kubelets |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets, [`manifests`] configuration files |
-//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows |
+//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows, [`revocation`] the signed list of dead credentials, [`json`] |
 
 pub mod acts;
 pub mod admin;
@@ -24,6 +24,7 @@ pub mod health;
 pub mod id;
 pub mod inventory;
 pub mod journal;
+pub mod json;
 pub mod judge;
 pub mod manifests;
 pub mod paths;
@@ -31,4 +32,5 @@ pub mod plugins;
 pub mod posture;
 pub mod probe;
 pub mod review;
+pub mod revocation;
 pub mod serve;

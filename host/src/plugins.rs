@@ -33,7 +33,7 @@ pub use cache::Cache;
 pub use cases::{Case, Expect, Outcome as CaseOutcome};
 pub use limits::{Bounds, Failed};
 pub use plugin::{Answer, Info, Plugin, Rule};
-pub use sandbox::Sandbox;
+pub use sandbox::{MAX_MEMORY, Sandbox};
 
 /// Everything that makes a plugin: bytes, config, and what the host grants it.
 #[derive(Clone, Debug, PartialEq)]

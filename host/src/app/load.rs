@@ -1,5 +1,6 @@
 //! From a configuration to plugins that may decide.
 
+use super::revocations::{self, InForce};
 use crate::{
     config::{Config, Module, PluginConfig},
     judge::{self, Judge, lock_outs},
@@ -20,8 +21,17 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads every module that a configuration names; or every fault.
-pub fn specs(config: &Config) -> Result<Vec<Spec>, Vec<Fault>> {
+/// Reads every module that a configuration names, and the revocation list; or every fault.
+pub fn specs(config: &Config) -> Result<(Vec<Spec>, Option<InForce>), Vec<Fault>> {
+    let mut specs = modules(config)?;
+    let Some(section) = &config.revocation else { return Ok((specs, None)) };
+    match revocations::apply(section, &mut specs) {
+        Ok(in_force) => Ok((specs, Some(in_force))),
+        Err(message) => Err(vec![Fault { place: "revocation".to_owned(), message }]),
+    }
+}
+
+fn modules(config: &Config) -> Result<Vec<Spec>, Vec<Fault>> {
     let builtin = plugins::builtin();
     let Some(listed) = &config.plugins else {
         return Ok(builtin

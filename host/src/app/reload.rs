@@ -1,7 +1,12 @@
 //! Takes changes of the configuration and of plugin files while serving. A good one takes effect at once and drops no
 //! request; a bad one keeps the old, and says so in the journal, in readiness and in the log.
 
-use super::{Fault, activate, files, keep, load::specs, note};
+use super::{
+    Fault, activate, files, keep,
+    load::specs,
+    note,
+    revocations::{self, InForce},
+};
 use crate::{
     config::{Config, Module},
     health::Health,
@@ -14,7 +19,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +34,8 @@ pub(super) struct Reload {
     reloader: Option<Arc<Reloader>>,
     /// Held while plugins compile, for seconds; nobody else waits for it.
     state: Mutex<State>,
+    /// The revocation list that counts.
+    revocation: Mutex<Option<InForce>>,
     /// Why the last change was refused.
     fault: Mutex<Option<String>>,
 }
@@ -43,7 +50,7 @@ impl Reload {
     pub(super) fn new(
         file: PathBuf,
         text: &str,
-        running: Config,
+        (running, revocation): (Config, Option<InForce>),
         plugins: Arc<Plugins>,
         judge: Arc<Judge>,
         journal: Option<Journal>,
@@ -57,6 +64,7 @@ impl Reload {
             journal,
             reloader,
             state: Mutex::new(State { running, seen }),
+            revocation: Mutex::new(revocation),
             fault: Mutex::default(),
         }
     }
@@ -90,6 +98,11 @@ impl Reload {
             [] => Health::Ok,
             names => Health::Warn(format!("{} failed too often and rests", names.join(", "))),
         }
+    }
+
+    pub(super) fn revocation_health(&self, now: SystemTime) -> Health {
+        let in_force = self.revocation.lock().unwrap_or_else(PoisonError::into_inner);
+        in_force.as_ref().map_or(Health::Ok, |it| it.health(now))
     }
 
     /// Looks once. True when a new set of plugins took effect.
@@ -128,7 +141,11 @@ impl Reload {
 
     fn take(&self, running: &Config, config: &Config) -> Result<bool, Vec<Fault>> {
         fixed(running, config)?;
-        let specs = specs(config)?;
+        let (specs, in_force) = specs(config)?;
+        if let (true, Some(now)) = (running.revocation == config.revocation, &in_force) {
+            let known = self.revocation.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.serial);
+            now.follows(known.unwrap_or(0)).map_err(|error| super::one("revocation", &error))?;
+        }
         let before = self.plugins.current();
         let set = activate(&self.plugins, &self.judge, specs)?;
         // Last: what the plugins refuse must not change the certificates either. The other way round cannot lock out.
@@ -149,7 +166,23 @@ impl Reload {
         if attributes != digests(&before) {
             note(self.journal.as_ref(), "plugin-swapped", "a new set of plugins decides", &attributes);
         }
+        self.count(config, in_force);
         Ok(true)
+    }
+
+    /// Lets a revocation list count from now on, for health and for those that come after it.
+    fn count(&self, config: &Config, in_force: Option<InForce>) {
+        let mut known = self.revocation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(section), Some(now), true) = (&config.revocation, &in_force, *known != in_force) {
+            let (serial, entries) = (now.serial.to_string(), now.entries.to_string());
+            let attributes =
+                [("serial".into(), serial), ("entries".into(), entries), ("expires".into(), now.expires.clone())];
+            note(self.journal.as_ref(), "revocation-list", "a new revocation list counts", &attributes);
+            if let Err(why) = revocations::remember(section, now.serial) {
+                warn!(why, "a restart could go back behind this revocation list");
+            }
+        }
+        *known = in_force;
     }
 
     fn refuse(&self, fault: &str) {
@@ -187,7 +220,13 @@ fn fingerprint(text: &str, config: &Config) -> Vec<String> {
         // A file that cannot be read is a change that will be refused with its reason.
         Module::File(path) => Some(fs::read(path).map_or_else(|error| error.to_string(), |bytes| digest(&bytes))),
     });
-    std::iter::once(digest(text.as_bytes())).chain(modules).collect()
+    // A list may be long, and is replaced as a whole.
+    let lists = config.revocation.iter().flat_map(|it| [&it.list, &it.public_key]);
+    let lists = lists.map(|path| match fs::metadata(path) {
+        Ok(meta) => format!("{} {:?}", meta.len(), meta.modified().ok()),
+        Err(error) => error.to_string(),
+    });
+    std::iter::once(digest(text.as_bytes())).chain(modules).chain(lists).collect()
 }
 
 /// A person who edits a file looks at the result after about that long.

@@ -83,7 +83,7 @@ impl Ask {
         let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
         let plugins = Arc::new(plugins);
         let judge = Judge::new(plugins.clone(), None, inventory).keeping(config.lock_out_guard.clone());
-        let set = crate::app::activate(&plugins, &judge, specs(&config)?)?;
+        let set = crate::app::activate(&plugins, &judge, specs(&config)?.0)?;
         let mut ending = Ending::Yes;
         for review in reviews {
             let decision =

@@ -106,7 +106,7 @@ fn list(config: Option<PathBuf>, form: Output) -> Result<Ending, Faults> {
         Some(path) => super::read_config(path)?.0,
         None => Config::default(),
     };
-    let set = engine()?.prepare(specs(&config)?).map_err(|faults| {
+    let set = engine()?.prepare(specs(&config)?.0).map_err(|faults| {
         Faults(faults.iter().map(|(name, error)| format!("plugin `{name}`: {}", chain(error))).collect())
     })?;
     for plugin in &set.plugins {

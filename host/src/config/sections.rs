@@ -3,7 +3,7 @@
 
 use super::{
     Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, Identity, JournalConfig, Limits,
-    LockOutGuard, Module, Network, OnFailure, PluginConfig, PostureConfig, Probes, Role, Tls, Webhook,
+    LockOutGuard, Module, Network, OnFailure, PluginConfig, PostureConfig, Probes, Revocation, Role, Tls, Webhook,
     raw::{Faults, Field, Section},
 };
 use std::{
@@ -39,6 +39,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
         field.fault(faults, "shows what is on record, and nothing is: add a `journal` section");
     }
     let lock_out_guard = section(root, "lockOutGuard", lock_out_guard, faults);
+    let revocation = section(root, "revocation", revocation, faults);
     Some(Config {
         cluster: cluster?,
         posture: posture?,
@@ -51,6 +52,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
         journal: journal?,
         plugins: plugins?,
         lock_out_guard: lock_out_guard?.unwrap_or_default(),
+        revocation: revocation?,
     })
 }
 
@@ -232,6 +234,21 @@ fn lock_out_guard(field: &Field, faults: &mut Faults) -> Option<LockOutGuard> {
         }),
     };
     Some(LockOutGuard { gate: gate?, break_glass: break_glass? })
+}
+
+fn revocation(field: &Field, faults: &mut Faults) -> Option<Revocation> {
+    let at = field.section(&["list", "publicKey", "state"], faults)?;
+    let list = at.required("list", "/etc/pathgate/revoked.json", faults).and_then(|it| it.text(faults));
+    let public_key = at.required("publicKey", "/etc/pathgate/revoked.pub", faults).and_then(|it| it.text(faults));
+    let state = at.optional("state").map(|it| it.text(faults).map(PathBuf::from));
+    Some(Revocation {
+        list: list?.into(),
+        public_key: public_key?.into(),
+        state: match state {
+            Some(file) => Some(file?),
+            None => None,
+        },
+    })
 }
 
 fn identity(field: &Field, faults: &mut Faults) -> Option<Identity> {
@@ -430,6 +447,7 @@ pub(super) const SECTIONS: &[&str] = &[
     "journal",
     "plugins",
     "lockOutGuard",
+    "revocation",
 ];
 
 const API_VERSION: &str = "pathgate.io/v1alpha1";

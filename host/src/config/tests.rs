@@ -60,6 +60,7 @@ fn the_documented_configuration_is_understood() {
                 config: serde_json::json!({}),
             },
         ]),
+        revocation: None,
         lock_out_guard: LockOutGuard {
             break_glass: vec![Identity { user: "alice".into(), groups: vec!["oncall".into()] }],
             ..LockOutGuard::default()
@@ -105,6 +106,7 @@ fn what_is_left_out_has_its_documented_default() {
             config: serde_json::json!({}),
         }]),
         lock_out_guard: LockOutGuard::default(),
+        revocation: None,
     };
     assert_eq!(config, wanted);
 }
@@ -123,6 +125,7 @@ fn a_section_left_out_is_a_door_closed_and_no_plugins_are_the_built_in_ones() {
         journal: None,
         plugins: None,
         lock_out_guard: LockOutGuard::default(),
+        revocation: None,
     };
     assert_eq!((gate(""), gate("plugins:\nwebhook: null\n")), (wanted.clone(), wanted));
 }

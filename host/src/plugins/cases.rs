@@ -1,12 +1,7 @@
 //! A plugin's own cases: request and expected answer, carried in the component, run before it may decide anything.
 
-use super::{
-    LoadError,
-    component::Code,
-    limits::Bounds,
-    plugin::{Asks, canonical},
-};
-use crate::{paths, review};
+use super::{LoadError, component::Code, limits::Bounds, plugin::Asks};
+use crate::{json::canonical, paths, review};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

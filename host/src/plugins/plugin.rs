@@ -11,7 +11,10 @@ use super::{
     metrics::PluginMetrics,
     snapshot::Instrumented,
 };
-use crate::config::{OnFailure, Role};
+use crate::{
+    config::{OnFailure, Role},
+    json::canonical,
+};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use wire::{Failure, LaneId, PluginActs, PluginInfo, PluginLimits, Request, RuleText, Source, Traversal, Verdict};
@@ -307,19 +310,6 @@ fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
     let fault = |error: jsonschema::ValidationError<'_>| (error.instance_path().to_string(), error.to_string());
     let faults: Vec<_> = schema.iter_errors(config).map(fault).take(MAX_FAULTS).collect();
     if faults.is_empty() { Ok(()) } else { Err(LoadError::Config(faults)) }
-}
-
-/// The same value with the keys of every object in order, so that its text is the same however it was written.
-pub(super) fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let sorted: std::collections::BTreeMap<_, _> =
-                members.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
-            Value::Object(sorted.into_iter().collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
 }
 
 /// Text that goes to users and logs: bounded, and in one line.

@@ -87,4 +87,4 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 pub(super) const SLOTS: u32 = 64;
 const KIB: usize = 1024;
 /// The ceiling of what a config may grant.
-pub(super) const MAX_MEMORY: usize = 16 * 1024 * KIB;
+pub const MAX_MEMORY: usize = 16 * 1024 * KIB;
