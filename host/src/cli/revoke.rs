@@ -30,10 +30,10 @@ pub(super) enum Revoke {
     #[command(
         after_help = "Example: pathgate revoke add --list revoked.json --key revoke.key --user mallory --reason left"
     )]
-    Add(Change),
+    Add(Box<Change>),
     /// Take from the list, and sign it anew.
     #[command(after_help = "Example: pathgate revoke remove --list revoked.json --key revoke.key --user mallory")]
-    Remove(Change),
+    Remove(Box<Change>),
     /// Show the list. Exits 1 if it has expired.
     #[command(after_help = "Example: pathgate revoke list --list revoked.json --public-key revoke.pub --output json")]
     List(Show),
