@@ -1,5 +1,6 @@
 //! Puts the parts together: binds everything first, then runs until told to stop, and drains.
 
+mod glass;
 mod load;
 mod reload;
 mod revocations;
@@ -21,6 +22,7 @@ use crate::{
         tls::{EVERY, Files, Reloader},
     },
 };
+use glass::Glass;
 use prometheus_client::registry::Registry;
 use reload::Reload;
 use std::{
@@ -45,6 +47,7 @@ pub struct Bound {
     journal: Option<(Journal, Writer)>,
     judge: Arc<Judge>,
     witnesses: Witnesses,
+    glass: Option<Arc<Glass>>,
     reload: Arc<Reload>,
     registry: Registry,
     door_metrics: authz::Metrics,
@@ -112,6 +115,7 @@ impl Bound {
         };
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
         let witnesses = Witnesses { facts, posture: config.posture.clone().unwrap_or_default() };
+        let glass = config.break_glass.clone().map(|section| Arc::new(Glass::new(section)));
         let reload =
             Arc::new(Reload::new(file, text, (config, in_force), plugins.clone(), judge.clone(), handle, reloader));
         let stage = None;
@@ -123,6 +127,7 @@ impl Bound {
             journal,
             judge,
             witnesses,
+            glass,
             reload,
             registry,
             door_metrics,
@@ -165,6 +170,7 @@ impl Bound {
             journal,
             judge,
             witnesses,
+            glass,
             reload,
             registry,
             door_metrics,
@@ -174,13 +180,17 @@ impl Bound {
         let keepers = TaskTracker::new();
         let handle = journal.as_ref().map(|(journal, _)| journal.clone());
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
-        let checks = checks(reload.clone(), handle.clone(), reloader.clone());
+        let checks = checks(reload.clone(), glass.clone(), handle.clone(), reloader.clone());
         if let Some((_, writer)) = journal {
             keepers.spawn(writer.run().instrument(info_span!("journal")));
         }
         note(handle.as_ref(), "started", "the gate serves", &[]);
         let board = Arc::new(Mutex::new(witnesses.board()));
         witnesses.spawn(&doors, &judge, &board, &stop);
+        if let Some(glass) = glass {
+            let watch = glass.watch(judge.clone(), handle.clone(), stop.child_token());
+            doors.spawn(watch.instrument(info_span!("break-glass")));
+        }
         if let Some((door, reloader)) = webhook {
             doors.spawn(reloader.watch(EVERY, stop.child_token()).instrument(info_span!("certificates")));
             run_webhook(&doors, door, judge, door_metrics, &stop);
@@ -281,13 +291,21 @@ async fn keep(journal: Option<&Journal>, set: &Set) {
     }
 }
 
-fn checks(reload: Arc<Reload>, journal: Option<Journal>, reloader: Option<Arc<Reloader>>) -> Vec<Check> {
+fn checks(
+    reload: Arc<Reload>,
+    glass: Option<Arc<Glass>>,
+    journal: Option<Journal>,
+    reloader: Option<Arc<Reloader>>,
+) -> Vec<Check> {
     let (quarantine, revocation) = (reload.clone(), reload.clone());
     let mut checks = vec![
         Check::new("config", move || reload.health()),
         Check::new("plugins", move || quarantine.plugins_health()),
         Check::new("revocation", move || revocation.revocation_health(SystemTime::now())),
     ];
+    if let Some(glass) = glass {
+        checks.push(Check::new("break-glass", move || glass.health()));
+    }
     if let Some(journal) = journal {
         checks.push(Check::new("journal", move || match journal.health() {
             journal::Health::Ok => Health::Ok,

@@ -1,6 +1,7 @@
 //! The verbs. Data goes to stdout, messages to stderr. Exit codes: 0 yes, 1 no, 2 could not tell, 64 usage or input.
 
 mod ask;
+mod break_glass;
 mod demo;
 mod explain;
 mod new;
@@ -30,6 +31,7 @@ enum Verb {
     Plugin(plugin::Plugin),
     #[command(subcommand)]
     Revoke(revoke::Revoke),
+    BreakGlass(break_glass::BreakGlass),
     /// Print completions for a shell.
     #[command(after_help = "Example: pathgate completion bash > /etc/bash_completion.d/pathgate")]
     Completion {
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(explain) => explain.run(),
         Verb::Plugin(plugin) => plugin.run(),
         Verb::Revoke(revoke) => revoke.run(),
+        Verb::BreakGlass(grant) => grant.run(),
         Verb::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "pathgate", &mut std::io::stdout());
             Ok(Ending::Yes)

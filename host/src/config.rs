@@ -32,6 +32,8 @@ pub struct Config {
     pub lock_out_guard: LockOutGuard,
     /// Without it, only the plugin's own lists revoke.
     pub revocation: Option<Revocation>,
+    /// Without it, nobody passes.
+    pub break_glass: Option<BreakGlass>,
 }
 
 /// How to reach the cluster that the inventory shows.
@@ -180,6 +182,15 @@ pub struct Limits {
     /// In bytes.
     pub memory: u64,
     pub fuel: u64,
+}
+
+/// A way past one path's plugin, signed and for a short time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakGlass {
+    /// The signed grant; as a rule there is none.
+    pub grant: PathBuf,
+    /// Whose signature counts: Ed25519, in PEM.
+    pub public_key: PathBuf,
 }
 
 /// A signed list of credentials that must no longer work.

@@ -11,6 +11,7 @@ mod permit;
 mod tests;
 
 use crate::{
+    break_glass::Grant,
     config::{LockOutGuard, OnFailure, Role},
     decision::{Ask, Reply, combine},
     id::DecisionIds,
@@ -39,6 +40,7 @@ pub struct Judge {
     names: Names,
     ids: DecisionIds,
     kept: LockOutGuard,
+    glass: RwLock<Option<Arc<Grant>>>,
     metrics: Metrics,
 }
 
@@ -52,6 +54,7 @@ impl Judge {
             names: Names::default(),
             ids: DecisionIds::default(),
             kept: LockOutGuard::default(),
+            glass: RwLock::default(),
             metrics: Metrics::default(),
         }
     }
@@ -68,6 +71,9 @@ impl Judge {
         let mut decision = self.consider(&set, Door::Webhook, now(), ask.request, ask.deadline);
         decision.peer = ask.peer.to_string();
         self.metrics.count(&decision, begin.elapsed());
+        if decision.rule == BREAK_GLASS {
+            tracing::warn!(decision = decision.id, glass = decision.reason, "a refusal did not count");
+        }
         let mut reply = Reply { verdict: decision.verdict, reason: sentence(&decision) };
         let Some(journal) = &self.journal else { return reply };
         let id = decision.id.clone();
@@ -89,7 +95,7 @@ impl Judge {
         let class = paths::classify(&request, &self.names);
         let mut facts = class.facts();
         facts.extend(self.inventory.read().unwrap_or_else(PoisonError::into_inner).facts(&request, &class));
-        let opinions: Vec<_> = match class.source {
+        let mut opinions: Vec<_> = match class.source {
             Source::Malformed => Vec::new(),
             _ => set
                 .asked(class.source, class.traversal)
@@ -99,11 +105,13 @@ impl Judge {
                 })
                 .collect(),
         };
+        let glass = self.pass(&request, at, &mut opinions);
         let (verdict, decisive) = combine(&opinions);
-        let (verdict, rule, reason) = match (decisive, paths::fault(&request)) {
-            (_, Some(fault)) => (Verdict::Deny, MALFORMED.to_owned(), format!("the request is malformed: {fault}")),
-            (Some(by), None) => (verdict, format!("{}/{}", by.plugin, by.rule), by.reason.clone()),
-            (None, None) => (verdict, String::new(), String::new()),
+        let (verdict, rule, reason) = match (decisive, paths::fault(&request), glass) {
+            (_, Some(fault), _) => (Verdict::Deny, MALFORMED.to_owned(), format!("the request is malformed: {fault}")),
+            (Some(by), None, _) => (verdict, format!("{}/{}", by.plugin, by.rule), by.reason.clone()),
+            (None, None, Some(grant)) => (verdict, BREAK_GLASS.to_owned(), grant.sentence()),
+            (None, None, None) => (verdict, String::new(), String::new()),
         };
         Decision {
             id: self.ids.next(at).to_string(),
@@ -122,6 +130,23 @@ impl Judge {
             engine: Sandbox::engine_name().to_owned(),
             micros: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// Who passes one path's plugin, from now on; nobody without it.
+    pub fn break_glass(&self, grant: Option<Grant>) {
+        *self.glass.write().unwrap_or_else(PoisonError::into_inner) = grant.map(Arc::new);
+    }
+
+    /// What passes by a grant, if anything: the refusal of its path's plugin is recorded and does not count.
+    fn pass(&self, request: &Request, at: u64, opinions: &mut [Opinion]) -> Option<Arc<Grant>> {
+        let grant = self.glass.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        if !grant.is_for(&request.user, at) {
+            return None;
+        }
+        let path = grant.path.as_str();
+        let refused = opinions.iter_mut().find(|it| it.plugin == path && it.verdict == Verdict::Deny && !it.shadow)?;
+        refused.shadow = true;
+        Some(grant)
     }
 
     /// What the cluster holds, from now on.
@@ -194,7 +219,8 @@ fn on_failure(plugin: &Plugin, failed: &Failed, opinion: Opinion) -> Opinion {
 fn sentence(decision: &Decision) -> String {
     match decision.verdict {
         Verdict::Deny | Verdict::Allow => say(&decision.reason, &decision.rule, &decision.id),
-        Verdict::NoOpinion => format!("pathgate: no opinion (decision {})", decision.id),
+        Verdict::NoOpinion if decision.rule.is_empty() => format!("pathgate: no opinion (decision {})", decision.id),
+        Verdict::NoOpinion => say(&format!("no opinion: {}", decision.reason), &decision.rule, &decision.id),
     }
 }
 
@@ -208,4 +234,5 @@ pub fn now() -> u64 {
 }
 
 const MALFORMED: &str = "gate/malformed";
+const BREAK_GLASS: &str = "gate/break-glass";
 const JOURNAL_FULL: &str = "gate/journal-full";

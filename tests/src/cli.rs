@@ -257,6 +257,32 @@ fn plugin_new_writes_a_crate_once_and_under_a_good_name() -> Result<()> {
     Ok(())
 }
 
+/// With the toolchain that `cargo xtask setup` found, and the versions of this repository's lock: nothing is downloaded.
+#[test]
+fn what_plugin_new_writes_builds_and_passes_as_it_is_told() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    run(command(&["plugin", "new", "house_rules"])?.current_dir(folder.path()), b"", SOON)?.ok()?;
+    let house = folder.path().join("house_rules");
+    fs::copy(world::repository().join("Cargo.lock"), house.join("Cargo.lock"))?;
+    let stamp = fs::read_to_string(world::target().join("wasm-toolchain")).context("run `cargo xtask setup` first")?;
+    let mut tools = stamp.lines();
+    let mut cargo = Command::new(tools.next().context("no cargo in the stamp")?);
+    cargo.env("RUSTC", tools.next().context("no rustc in the stamp")?).current_dir(&house);
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_TARGET_DIR").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    // Unoptimised: it is to build and to be right.
+    cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
+    cargo.args(["build", "--offline", "--release", "--target", "wasm32-unknown-unknown"]);
+    run(&mut cargo, b"", BUILD)?.ok()?;
+    let tested = run(command(&["plugin", "test", "."])?.current_dir(&house), b"", SOON)?.ok()?;
+    ensure!(tested.lines().count() > 1 && tested.lines().all(|line| line.starts_with("ok ")), "{tested}");
+    let module = "target/wasm32-unknown-unknown/release/house_rules.wasm";
+    let inspected =
+        run(command(&["plugin", "inspect", module, "--output", "json"])?.current_dir(&house), b"", SOON)?.ok()?;
+    let inspected: Value = serde_json::from_str(&inspected)?;
+    assert_eq!(inspected.get("name"), Some(&json!("house_rules")));
+    Ok(())
+}
+
 #[test]
 fn a_decision_that_is_not_in_the_journal_cannot_be_told() -> Result<()> {
     let output = pathgate(&["explain", "--journal", "sqlite:///no/such/journal.db", "01JD9Z3T7Q0000000000000000"], "")?;
@@ -385,3 +411,5 @@ const LOOPS: &str = "(loop $again (br $again)) (i32.const 144)";
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pathgate-cache");
 /// A debug build that compiles its plugins on a busy machine.
 const SOON: Duration = Duration::from_secs(120);
+/// The SDK and what it stands on, on a busy machine.
+const BUILD: Duration = Duration::from_secs(600);

@@ -1,5 +1,6 @@
 //! One binary, one module a promise.
 
+mod break_glass;
 mod browser;
 mod cli;
 mod demo;

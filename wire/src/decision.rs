@@ -63,7 +63,7 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<(String, String)>,
     pub verdict: Verdict,
-    /// `plugin/rule`; empty when there is no opinion.
+    /// `plugin/rule`, or `gate/RULE`; empty when nothing decided.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rule: String,
     /// The sentence for the user, without the id.

@@ -204,6 +204,7 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
         ("journal", running.journal != config.journal),
         ("cluster", running.cluster != config.cluster),
         ("posture", running.posture != config.posture),
+        ("breakGlass", running.break_glass != config.break_glass),
         ("lockOutGuard", running.lock_out_guard != config.lock_out_guard),
     ];
     let faults: Vec<_> = changed
@@ -248,6 +249,7 @@ mod tests {
             ("cluster", "cluster: {facts: a}\n"),
             ("posture", "posture: {name: a}\n"),
             ("lockOutGuard", "lockOutGuard: {gate: {user: a}}\n"),
+            ("breakGlass", "breakGlass: {grant: a, publicKey: b}\n"),
         ] {
             let places: Vec<_> =
                 fixed(&config(""), &config(more)).expect_err(key).into_iter().map(|it| it.place).collect();

@@ -5,7 +5,8 @@ use crate::{
     config::Revocation,
     health::Health,
     plugins::{MAX_MEMORY, Spec},
-    revocation::{Error, List, PublicKey, Signed, follows},
+    revocation::{List, Rollback, follows},
+    signed::{PublicKey, Signed},
 };
 use std::{
     fs,
@@ -49,7 +50,7 @@ pub fn remember(section: &Revocation, serial: u64) -> Result<(), String> {
 
 impl InForce {
     /// Refuses to go back behind what was in force.
-    pub fn follows(&self, known: u64) -> Result<(), Error> {
+    pub fn follows(&self, known: u64) -> Result<(), Rollback> {
         follows(self.serial, known)
     }
 
@@ -74,7 +75,8 @@ fn read(section: &Revocation) -> Result<List, String> {
         .and_then(|pem| PublicKey::from_pem(&pem).map_err(|error| error.to_string()))
         .map_err(|why| format!("cannot be checked: `{}` {why}", section.public_key.display()))?;
     let bytes = fs::read(&section.list).map_err(|error| format!("cannot be read: {error}"))?;
-    let list = Signed::from_json(&bytes).and_then(|signed| signed.verify(&key)).map_err(|error| error.to_string())?;
+    let list: List =
+        Signed::from_json(&bytes).and_then(|signed| signed.verify(&key)).map_err(|error| error.to_string())?;
     if let Some(file) = &section.state {
         follows(list.serial, remembered(file)?).map_err(|error| error.to_string())?;
     }

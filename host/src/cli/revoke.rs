@@ -5,7 +5,8 @@ mod import;
 use super::{Ending, Faults, Output, output, read, read_config};
 use crate::{
     app::chain,
-    revocation::{Key, Kind, List, PublicKey, Revoked, Signed},
+    revocation::{Kind, List, Revoked},
+    signed::{Key, PublicKey, Signed},
 };
 use clap::{Args, Subcommand};
 use import::Entries;
@@ -110,7 +111,7 @@ impl Change {
         let now = SystemTime::now();
         let end = now.checked_add(self.expires).ok_or_else(|| "--expires: too far away".to_owned())?;
         let list = list.next(now, end);
-        let text = list.clone().sign(&key).and_then(|it| it.to_json()).map_err(|error| chain(&error))?;
+        let text = Signed::sign(list.clone(), &key).and_then(|it| it.to_json()).map_err(|error| chain(&error))?;
         replace(&self.list, text.as_bytes()).map_err(|error| format!("write `{}`: {error}", self.list.display()))?;
         let shown = Changed { serial: list.serial, changed, entries: list.count(), expires: &list.expires };
         output::line(self.output, &shown, || {

@@ -2,8 +2,9 @@
 //! is read before one is missed.
 
 use super::{
-    Admin, Admission, Approver, Cluster, Config, Dashboard, Egress, EgressListen, Identity, JournalConfig, Limits,
-    LockOutGuard, Module, Network, OnFailure, PluginConfig, PostureConfig, Probes, Revocation, Role, Tls, Webhook,
+    Admin, Admission, Approver, BreakGlass, Cluster, Config, Dashboard, Egress, EgressListen, Identity, JournalConfig,
+    Limits, LockOutGuard, Module, Network, OnFailure, PluginConfig, PostureConfig, Probes, Revocation, Role, Tls,
+    Webhook,
     raw::{Faults, Field, Section},
 };
 use std::{
@@ -40,6 +41,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
     }
     let lock_out_guard = section(root, "lockOutGuard", lock_out_guard, faults);
     let revocation = section(root, "revocation", revocation, faults);
+    let break_glass = section(root, "breakGlass", break_glass, faults);
     Some(Config {
         cluster: cluster?,
         posture: posture?,
@@ -53,6 +55,7 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
         plugins: plugins?,
         lock_out_guard: lock_out_guard?.unwrap_or_default(),
         revocation: revocation?,
+        break_glass: break_glass?,
     })
 }
 
@@ -234,6 +237,13 @@ fn lock_out_guard(field: &Field, faults: &mut Faults) -> Option<LockOutGuard> {
         }),
     };
     Some(LockOutGuard { gate: gate?, break_glass: break_glass? })
+}
+
+fn break_glass(field: &Field, faults: &mut Faults) -> Option<BreakGlass> {
+    let at = field.section(&["grant", "publicKey"], faults)?;
+    let grant = at.required("grant", "/etc/pathgate/break-glass.json", faults).and_then(|it| it.text(faults));
+    let public_key = at.required("publicKey", "/etc/pathgate/break-glass.pub", faults).and_then(|it| it.text(faults));
+    Some(BreakGlass { grant: grant?.into(), public_key: public_key?.into() })
 }
 
 fn revocation(field: &Field, faults: &mut Faults) -> Option<Revocation> {
@@ -448,6 +458,7 @@ pub(super) const SECTIONS: &[&str] = &[
     "plugins",
     "lockOutGuard",
     "revocation",
+    "breakGlass",
 ];
 
 const API_VERSION: &str = "pathgate.io/v1alpha1";

@@ -61,6 +61,7 @@ fn the_documented_configuration_is_understood() {
             },
         ]),
         revocation: None,
+        break_glass: None,
         lock_out_guard: LockOutGuard {
             break_glass: vec![Identity { user: "alice".into(), groups: vec!["oncall".into()] }],
             ..LockOutGuard::default()
@@ -107,6 +108,7 @@ fn what_is_left_out_has_its_documented_default() {
         }]),
         lock_out_guard: LockOutGuard::default(),
         revocation: None,
+        break_glass: None,
     };
     assert_eq!(config, wanted);
 }
@@ -126,6 +128,7 @@ fn a_section_left_out_is_a_door_closed_and_no_plugins_are_the_built_in_ones() {
         plugins: None,
         lock_out_guard: LockOutGuard::default(),
         revocation: None,
+        break_glass: None,
     };
     assert_eq!((gate(""), gate("plugins:\nwebhook: null\n")), (wanted.clone(), wanted));
 }

@@ -28,7 +28,7 @@ pub struct Gate {
 pub fn startup(repo: &Repo) -> Result<(), Error> {
     let program = dist::release(repo)?;
     let folder = scratch(repo)?;
-    let gate = Gate::configure(program, folder.path(), &Pki::make(folder.path())?)?;
+    let gate = Gate::configure(program, folder.path(), &Pki::make(folder.path())?, None)?;
     let (_, cold) = gate.start()?;
     let mut times = Vec::new();
     let mut memory = None;
@@ -48,8 +48,8 @@ pub fn startup(repo: &Repo) -> Result<(), Error> {
 }
 
 impl Gate {
-    /// Writes a config with the webhook, the admin port, the journal and the built-in plugins.
-    pub fn configure(program: PathBuf, folder: &Path, pki: &Pki) -> Result<Self, Error> {
+    /// Writes a config with the webhook, the admin port, the journal and these built-in plugins, or all.
+    pub fn configure(program: PathBuf, folder: &Path, pki: &Pki, plugins: Option<&[&str]>) -> Result<Self, Error> {
         let free = || {
             free_address().map_err(|source| Error::File {
                 doing: "find a free port beside",
@@ -65,13 +65,16 @@ impl Gate {
             "clientNames": ["kube-apiserver"],
         });
         // JSON is YAML, and quotes any path.
-        let settings = json!({
+        let mut settings = json!({
             "apiVersion": "pathgate.io/v1alpha1",
             "kind": "Gate",
             "webhook": {"listen": webhook.to_string(), "tls": tls},
             "admin": {"listen": admin.to_string()},
             "journal": {"url": format!("sqlite://{}", folder.join("journal.db").display())},
         });
+        if let (Some(names), Some(settings)) = (plugins, settings.as_object_mut()) {
+            settings.insert("plugins".into(), names.iter().map(|name| json!({"name": name})).collect());
+        }
         let config = folder.join("gate.yaml");
         fs::write(&config, settings.to_string()).map_err(|source| Error::File {
             doing: "write",
