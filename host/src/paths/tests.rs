@@ -1,3 +1,5 @@
+mod enumeration;
+
 use super::{Class, Fault, Names, ProxyName, classify, fault, proxy_name};
 use wire::{Operator, Path, Request, Requirement, Resource, Source, Target, Traversal};
 
