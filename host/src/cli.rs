@@ -1,8 +1,10 @@
 //! The verbs. Data goes to stdout, messages to stderr. Exit codes: 0 yes, 1 no, 2 could not tell, 64 usage or input.
 
 mod ask;
+mod check;
 mod demo;
 mod explain;
+mod generate;
 mod new;
 mod output;
 mod plugin;
@@ -25,6 +27,9 @@ enum Verb {
     Demo(demo::Demo),
     Ask(ask::Ask),
     Explain(explain::Explain),
+    Check(check::Check),
+    #[command(subcommand)]
+    Generate(generate::Generate),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Print completions for a shell.
@@ -81,6 +86,8 @@ pub fn run() -> ExitCode {
         Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
         Verb::Explain(explain) => explain.run(),
+        Verb::Check(check) => check.run(),
+        Verb::Generate(generate) => generate.run(),
         Verb::Plugin(plugin) => plugin.run(),
         Verb::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "pathgate", &mut std::io::stdout());
