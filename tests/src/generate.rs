@@ -234,7 +234,7 @@ fn check(arguments: &[&str]) -> Result<(Option<i32>, Vec<String>)> {
     let mut rules = Vec::new();
     for line in output.stdout.lines() {
         let line: Value = serde_json::from_str(line)?;
-        rules.extend(line["rule"].as_str().map(str::to_owned));
+        rules.extend(line.get("rule").and_then(Value::as_str).map(str::to_owned));
     }
     Ok((output.code, rules))
 }

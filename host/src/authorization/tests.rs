@@ -1,5 +1,6 @@
 use super::*;
 use crate::generate::{Api, Cache, Chain, authorization_configuration};
+use proptest::prelude::*;
 
 fn chain() -> Chain {
     Chain {
@@ -238,4 +239,20 @@ fn one_plugin_that_is_asked_about_everything_leaves_no_condition() {
         of(&["source:superuser", "source:superuser"]),
         Conditions::Only("'system:masters' in request.groups".into())
     );
+}
+
+proptest! {
+    /// Whatever somebody's editor left behind.
+    #[test]
+    fn any_text_is_read_checked_or_refused(at in 0_usize..2_000, cut in 0_usize..60, text in "[ -~\\n\u{e9}]{0,12}") {
+        let whole: Vec<char> = authorization_configuration(&chain()).chars().collect();
+        let (at, end) = (at.min(whole.len()), at.saturating_add(cut).min(whole.len()));
+        let spliced: String = whole[..at].iter().copied().chain(text.chars()).chain(whole[end..].iter().copied()).collect();
+        if let Ok(Some(document)) = read(&spliced, "f") {
+            let report = document.check(&expected());
+            prop_assert!(report.findings.iter().all(|it| !it.message.is_empty()));
+        }
+        let lead = Lead { kubeconfig: "k".into(), line: 1, failure: FailurePolicy::Deny };
+        let _no_panic = reached(&spliced, &lead, "f");
+    }
 }

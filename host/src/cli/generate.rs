@@ -125,10 +125,8 @@ impl AuthorizationConfig {
             return Err(format!("{origin}: webhook: is missing: there is no gate to ask").into());
         };
         let chain = self.chain(&config, &origin)?;
-        if self.legacy_flags {
-            return print(&generate::legacy_flags(&chain)?);
-        }
         let text = generate::authorization_configuration(&chain);
+        let printed = if self.legacy_flags { generate::legacy_flags(&chain)? } else { text.clone() };
         let lead = Lead { kubeconfig: chain.kubeconfig.clone(), line: 0, failure: chain.failure };
         checked(&text, &chain, self.revoked_within)?;
         match std::fs::read_to_string(&self.kubeconfig_file) {
@@ -143,7 +141,7 @@ impl AuthorizationConfig {
                 self.kubeconfig_file.display()
             ),
         }
-        print(&text)
+        print(&printed)
     }
 
     fn chain(&self, config: &Config, origin: &str) -> Result<Chain, Faults> {

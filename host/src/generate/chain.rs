@@ -163,9 +163,9 @@ fn conditions(only: Option<&str>) -> String {
 
 /// As Go reads it: `humantime` writes blanks and days.
 fn duration(it: Duration) -> String {
-    let millis = it.as_millis();
-    match millis % 1_000 {
+    match it.subsec_nanos() {
         0 => format!("{}s", it.as_secs()),
-        _ => format!("{millis}ms"),
+        nanos if nanos % 1_000_000 == 0 => format!("{}ms", it.as_millis()),
+        _ => format!("{}ns", it.as_nanos()),
     }
 }
