@@ -2,8 +2,10 @@
 
 mod ask;
 mod break_glass;
+mod check;
 mod demo;
 mod explain;
+mod generate;
 mod new;
 mod output;
 mod plugin;
@@ -27,6 +29,9 @@ enum Verb {
     Demo(demo::Demo),
     Ask(ask::Ask),
     Explain(explain::Explain),
+    Check(check::Check),
+    #[command(subcommand)]
+    Generate(generate::Generate),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     #[command(subcommand)]
@@ -86,6 +91,8 @@ pub fn run() -> ExitCode {
         Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
         Verb::Explain(explain) => explain.run(),
+        Verb::Check(check) => check.run(),
+        Verb::Generate(generate) => generate.run(),
         Verb::Plugin(plugin) => plugin.run(),
         Verb::Revoke(revoke) => revoke.run(),
         Verb::BreakGlass(grant) => grant.run(),

@@ -4,7 +4,7 @@
 //! do yet, and names every fault at once, each with its key, line and column.
 
 mod network;
-mod raw;
+pub(crate) mod raw;
 mod sections;
 mod units;
 

@@ -8,12 +8,13 @@
 //! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`probe`] looks at kubelets |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets, [`manifests`] configuration files |
-//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows, [`revocation`] the list of dead credentials, [`break_glass`] a way past one path, [`signed`] documents with a signature, [`json`] |
+//! | 0 facts | [`paths`] the classification, [`authorization`] kube-apiserver's chain, [`generate`] files for a cluster, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows, [`revocation`] the list of dead credentials, [`break_glass`] a way past one path, [`signed`] documents with a signature, [`json`] |
 
 pub mod acts;
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod authorization;
 pub mod authz;
 pub mod board;
 pub mod break_glass;
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod decision;
 pub mod demo;
+pub mod generate;
 pub mod health;
 pub mod id;
 pub mod inventory;

@@ -5,7 +5,7 @@
 
 mod kinds;
 
-use crate::posture::{FileClaims, FileFault};
+use crate::posture::{Claim, FileClaims, FileFault};
 use kinds::Said;
 use serde_json::Value;
 use std::{
@@ -29,23 +29,47 @@ pub fn stamp(paths: &[PathBuf]) -> Stamp {
     Stamp(files.into_iter().map(one).collect())
 }
 
+/// What files say, and what is wrong with them, each for itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Files that were read.
+    pub files: Vec<PathBuf>,
+    pub claims: Vec<Claim>,
+    /// What could not be read, or not be understood.
+    pub unread: Vec<FileFault>,
+    /// What is understood, and names another file that cannot be read.
+    pub unseen: Vec<FileFault>,
+    /// What is understood, and cannot work.
+    pub wrong: Vec<FileFault>,
+    /// Kubeconfigs with a certificate of `system:masters`.
+    pub masters: Vec<PathBuf>,
+}
+
 /// Reads all of them. `now` is in ms since 1970.
 pub fn read(paths: &[PathBuf], now: u64) -> FileClaims {
-    let (files, mut faults) = list(paths);
+    let Looked { files, claims, unread: mut faults, unseen, wrong, .. } = look(paths);
+    faults.extend(unseen);
+    faults.extend(wrong);
+    FileClaims { at: now, files: files.len(), claims, faults }
+}
+
+/// Reads all of them, and keeps apart what could not be read from what is wrong.
+pub fn look(paths: &[PathBuf]) -> Looked {
+    let (files, mut unread) = list(paths);
     let mut said = Said::default();
-    let mut count = 0_usize;
-    for path in &files {
-        match documents(path) {
+    let mut understood = Vec::new();
+    for path in files {
+        match documents(&path) {
             Ok(documents) => {
-                count = count.saturating_add(1);
-                documents.iter().for_each(|it| said.take(path, it));
+                documents.iter().for_each(|it| said.take(&path, it));
+                understood.push(path);
             }
-            Err(message) => faults.push(FileFault { path: path.display().to_string(), message }),
+            Err(message) => unread.push(FileFault { path: path.display().to_string(), message }),
         }
     }
-    let (claims, more) = said.finish();
-    faults.extend(more);
-    FileClaims { at: now, files: count, claims, faults }
+    let (masters, unseen) = (said.masters(), said.unseen());
+    let (claims, wrong) = said.finish();
+    Looked { files: understood, claims, unread, unseen, wrong, masters }
 }
 
 /// The files that are meant, in a steady order.

@@ -12,6 +12,8 @@ mod namespace;
 mod node;
 mod promises;
 
+pub use binaries::configs;
+
 use crate::world;
 use anyhow::{Result, bail};
 use binaries::{Binaries, Found};

@@ -5,6 +5,7 @@ mod browser;
 mod cli;
 mod demo;
 mod gate;
+mod generate;
 mod kube;
 mod linux;
 mod pki;

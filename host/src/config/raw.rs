@@ -1,6 +1,7 @@
 //! The YAML of a configuration with the place of every value, and readers that collect every fault instead of the first.
 //!
-//! serde's derived readers stop at the first unknown key; an operator wants to hear of all of them at once.
+//! serde's derived readers stop at the first unknown key; an operator wants to hear of all of them at once. What else is
+//! YAML written by hand is read by it too.
 
 use super::{
     Fault,
@@ -11,7 +12,7 @@ use serde_saphyr::{Location, Spanned, options::DuplicateKeyPolicy};
 use std::{fmt, time::Duration};
 
 /// A value and where it stands.
-pub(super) struct Node {
+pub(crate) struct Node {
     at: Location,
     value: Value,
 }
@@ -28,26 +29,26 @@ enum Value {
 }
 
 /// All that is wrong, in the order in which it was found.
-pub(super) struct Faults<'a> {
+pub(crate) struct Faults<'a> {
     origin: &'a str,
     list: Vec<Fault>,
 }
 
 /// A value under its key path, as `plugins[2].limits`.
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     key: String,
     node: &'a Node,
 }
 
 /// A mapping whose keys are all known.
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     key: String,
     at: Location,
     entries: &'a [(Spanned<String>, Node)],
 }
 
 /// Reads one YAML document.
-pub(super) fn read(text: &str, origin: &str) -> Result<Node, Fault> {
+pub(crate) fn read(text: &str, origin: &str) -> Result<Node, Fault> {
     let fault = |at: Location, message: String| Fault::new(origin, String::new(), at.line(), at.column(), message);
     if text.len() > MAX_BYTES {
         return Err(fault(Location::UNKNOWN, format!("is longer than {MAX_BYTES} bytes")));
@@ -116,6 +117,11 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// The line that it stands on, from 1.
+    pub fn line(&self) -> u64 {
+        self.node.at.line()
+    }
+
     pub fn fault(&self, faults: &mut Faults, message: impl Into<String>) {
         faults.add(self.key.clone(), self.node.at, message);
     }

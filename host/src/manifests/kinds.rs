@@ -21,6 +21,21 @@ pub(super) struct Said {
     nodes: HashMap<PathBuf, Vec<String>>,
     /// Configurations of kubelets, until it is known whose they are.
     kubelets: Vec<(PathBuf, Vec<(Says, String)>)>,
+    masters: Vec<PathBuf>,
+    unseen: Vec<FileFault>,
+}
+
+/// Why nobody knows the subject of a certificate.
+enum NoSubject {
+    /// It is not here.
+    Unseen(String),
+    Broken(String),
+}
+
+/// Whom a client certificate names.
+struct Subject {
+    name: String,
+    is_master: bool,
 }
 
 impl Said {
@@ -33,6 +48,16 @@ impl Said {
             "EgressSelectorConfiguration" => self.egress(path, document),
             _ => {}
         }
+    }
+
+    /// The kubeconfigs whose user kube-apiserver asks nobody about.
+    pub fn masters(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.masters)
+    }
+
+    /// The files that name another one that could not be read.
+    pub fn unseen(&mut self) -> Vec<FileFault> {
+        std::mem::take(&mut self.unseen)
     }
 
     /// A kubelet's configuration does not name its node: the kubeconfig beside it does, else it is meant for all.
@@ -138,10 +163,16 @@ impl Said {
         let (cluster, user) = (named("clusters", "cluster", "cluster"), named("users", "user", "user"));
         let certificate = match certificate(path, &user) {
             Ok(it) => it,
-            Err(message) => return self.fault(path, message),
+            Err(NoSubject::Broken(message)) => return self.fault(path, message),
+            Err(NoSubject::Unseen(message)) => {
+                return self.unseen.push(FileFault { path: path.display().to_string(), message });
+            }
         };
+        if certificate.as_ref().is_some_and(|it| it.is_master) {
+            self.masters.push(path.to_owned());
+        }
         let name = match &certificate {
-            Some(name) => name.clone(),
+            Some(subject) => subject.name.clone(),
             // A token tells no name; what people call users in kubeconfigs is a name only if it is one of Kubernetes'.
             None => Some(text(context, "user")).filter(|it| it.starts_with("system:")).unwrap_or_default().to_owned(),
         };
@@ -225,12 +256,14 @@ fn kubelet(config: &Value) -> Vec<(Says, String)> {
     says
 }
 
-/// The name in a user's client certificate; nothing if it has none.
-fn certificate(path: &Path, user: &Value) -> Result<Option<String>, String> {
+/// The subject of a user's client certificate; nothing if it has none.
+fn certificate(path: &Path, user: &Value) -> Result<Option<Subject>, NoSubject> {
     let data = text(user, "client-certificate-data");
     let file = text(user, "client-certificate");
     let pem = if !data.is_empty() {
-        BASE64_STANDARD.decode(data).map_err(|error| format!("read `client-certificate-data`: {error}"))?
+        BASE64_STANDARD
+            .decode(data)
+            .map_err(|error| NoSubject::Broken(format!("read `client-certificate-data`: {error}")))?
     } else if !file.is_empty() {
         let at = path.parent().unwrap_or(Path::new("")).join(file);
         let read = || -> std::io::Result<Vec<u8>> {
@@ -241,15 +274,18 @@ fn certificate(path: &Path, user: &Value) -> Result<Option<String>, String> {
                 fs::read(&at)
             }
         };
-        read().map_err(|error| format!("read `{}`, its `client-certificate`: {error}", at.display()))?
+        read()
+            .map_err(|error| NoSubject::Unseen(format!("read `{}`, its `client-certificate`: {error}", at.display())))?
     } else {
         return Ok(None);
     };
-    let der = CertificateDer::from_pem_slice(&pem).map_err(|_| "its client certificate is not PEM".to_owned())?;
-    let (_, parsed) =
-        X509Certificate::from_der(&der).map_err(|_| "its client certificate cannot be read".to_owned())?;
+    let broken = |message: &str| NoSubject::Broken(message.to_owned());
+    let der = CertificateDer::from_pem_slice(&pem).map_err(|_| broken("its client certificate is not PEM"))?;
+    let (_, parsed) = X509Certificate::from_der(&der).map_err(|_| broken("its client certificate cannot be read"))?;
     let name = parsed.subject().iter_common_name().next().and_then(|it| it.as_str().ok());
-    Ok(Some(name.unwrap_or_default().to_owned()))
+    let mut groups = parsed.subject().iter_organization().filter_map(|it| it.as_str().ok());
+    let is_master = groups.any(|it| it == "system:masters");
+    Ok(Some(Subject { name: name.unwrap_or_default().to_owned(), is_master }))
 }
 
 /// `--name=value` and `--name value`; of a flag that is given twice, the last counts.

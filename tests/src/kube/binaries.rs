@@ -8,6 +8,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -39,9 +40,9 @@ impl Binaries {
         if !missing.is_empty() {
             return Ok(Found::Missing(format!("a real Kubernetes needs {}", missing.join(", "))));
         }
-        found.build(FAKECRI)?;
+        build(&found.built, FAKECRI)?;
         if PROGRAMS.iter().any(|program| found.asset(program).is_none()) {
-            found.build(KUBE)?;
+            build(&found.built, KUBE)?;
         }
         Ok(Found::All(found))
     }
@@ -62,25 +63,39 @@ impl Binaries {
     fn asset(&self, program: &str) -> Option<PathBuf> {
         self.assets.as_ref().map(|folder| folder.join(program)).filter(|file| file.is_file())
     }
+}
 
-    /// Go itself knows whether there is anything to do.
-    fn build(&self, what: &str) -> Result<()> {
-        let module = world::repository().join("tests/kube");
-        let version = kubernetes_version(&module.join("go.mod"))?;
-        let mut flags = "-s -w".to_owned();
-        for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
-            flags += &format!(" -X {package}.gitVersion={version}");
-        }
-        let (flags, package) = if what == KUBE { (flags.as_str(), ".") } else { ("-s -w", "./fakecri") };
-        let target = self.built.join(what);
-        if !target.exists() {
-            eprintln!("building {what} of Kubernetes {version} from Go modules: minutes the first time");
-        }
-        let mut go = Command::new("go");
-        go.current_dir(&module).args(["build", "-buildvcs=false", "-ldflags", flags, "-o"]).arg(&target).arg(package);
-        process::run(&mut go, b"", BUILD)?.ok().with_context(|| format!("build {what} with `go`"))?;
-        Ok(())
+/// What reads configuration files as Kubernetes does; none where there is no Go.
+pub fn configs() -> Result<Option<PathBuf>> {
+    // Tests of one process ask for it at once, and Go writes the file in place.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    if !is_in_path("go") {
+        return Ok(None);
     }
+    let folder = world::target().join("kube/bin");
+    let _turn = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    build(&folder, CONFIGS)?;
+    Ok(Some(folder.join(CONFIGS)))
+}
+
+/// Go itself knows whether there is anything to do.
+fn build(folder: &Path, what: &str) -> Result<()> {
+    let module = world::repository().join("tests/kube");
+    let version = kubernetes_version(&module.join("go.mod"))?;
+    let mut flags = "-s -w".to_owned();
+    for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
+        flags += &format!(" -X {package}.gitVersion={version}");
+    }
+    let package = if what == KUBE { ".".to_owned() } else { format!("./{what}") };
+    let flags = if what == KUBE { flags.as_str() } else { "-s -w" };
+    let target = folder.join(what);
+    if !target.exists() {
+        eprintln!("building {what} of Kubernetes {version} from Go modules: minutes the first time");
+    }
+    let mut go = Command::new("go");
+    go.current_dir(&module).args(["build", "-buildvcs=false", "-ldflags", flags, "-o"]).arg(&target).arg(package);
+    process::run(&mut go, b"", BUILD)?.ok().with_context(|| format!("build {what} with `go`"))?;
+    Ok(())
 }
 
 /// kube-apiserver refuses clients that do not say which version they are.
@@ -98,6 +113,7 @@ fn is_in_path(program: &str) -> bool {
 
 const KUBE: &str = "kube";
 const FAKECRI: &str = "fakecri";
+const CONFIGS: &str = "configs";
 const PROGRAMS: [&str; 6] =
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet"];
 /// Four times the quarter of an hour of processor time that a cold build takes.

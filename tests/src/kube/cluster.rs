@@ -79,7 +79,6 @@ impl Cluster {
         let etcd = flags(ETCD, self.folder());
         self.start("etcd", &etcd)?;
         self.write("audit-policy.yaml", include_str!("../../fixtures/kube/audit-policy.yaml"), &[])?;
-        self.write("authorization.yaml", include_str!("../../fixtures/kube/authorization.yaml"), &[])?;
         let apiserver = flags(APISERVER, self.folder());
         self.start("kube-apiserver", &apiserver)?;
         let root = self.root();

@@ -3,7 +3,7 @@
 use super::{cluster::Cluster, kubectl::Identity};
 use crate::{
     pki::Authority,
-    process::{Process, eventually},
+    process::{Process, eventually, run},
     world,
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -30,7 +30,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Writes its certificates, its configuration, and the kubeconfig by which kube-apiserver finds it.
+    /// Writes its certificates, its configuration, and the files by which kube-apiserver finds it.
     pub fn prepare(cluster: &Cluster) -> Result<Gate> {
         let folder = cluster.file("gate");
         fs::create_dir(&folder)?;
@@ -66,7 +66,19 @@ impl Gate {
             settings,
         };
         gate.write(&gate.settings)?;
+        gate.write_chain(cluster)?;
         Ok(gate)
+    }
+
+    /// kube-apiserver's chain, as an operator would have it written. Nothing is cached, so that every review reaches the
+    /// gate and can be counted.
+    fn write_chain(&self, cluster: &Cluster) -> Result<()> {
+        let mut command = Command::new(world::pathgate()?);
+        command.args(["generate", "authorization-config", "--no-cache", "--config"]).arg(&self.config);
+        command.arg("--kubeconfig-file").arg(cluster.file("webhook.kubeconfig"));
+        let chain = run(&mut command, b"", START)?.ok()?;
+        let file = cluster.file("authorization.yaml");
+        fs::write(&file, chain).with_context(|| format!("write {file:?}"))
     }
 
     /// Starts it and waits until it says that it is ready.

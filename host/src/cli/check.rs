@@ -1,0 +1,160 @@
+//! `pathgate check`: what configuration files say of the paths, and whether the gate is asked.
+
+mod report;
+
+use super::{Ending, Faults, read, read_config};
+use crate::{
+    app::{compile_cache, specs},
+    authorization::{self, Conditions, Document, Expected, Finding, Lead, MASTERS, Report, WRONG},
+    config::Config,
+    manifests,
+    plugins::Plugins,
+};
+use clap::{Args, ValueEnum};
+use report::Findings;
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Check files: what they say of each path, and whether kube-apiserver asks the gate.
+///
+/// AuthorizationConfigurations, kube-apiserver's static pods, kubeconfigs, KubeletConfigurations,
+/// EgressSelectorConfigurations. Exits 1 if anything is wrong, 2 if something could not be told.
+#[derive(Args)]
+#[command(after_help = "Example: pathgate check --output sarif /etc/kubernetes")]
+pub(super) struct Check {
+    /// Files and folders; `-` is an AuthorizationConfiguration from standard input.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+    /// The gate's configuration: matchConditions must skip nothing that its plugins are asked about. The built-in ones if
+    /// absent.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// How soon a revoked credential must be refused: no answer may be kept longer.
+    #[arg(long, default_value = PROMISE, value_parser = humantime::parse_duration)]
+    revoked_within: Duration,
+    /// Where the root of the node's files is here: what a file names is looked up below it.
+    #[arg(long, default_value = "/")]
+    root: PathBuf,
+    #[arg(long, default_value = "human")]
+    output: Form,
+}
+
+/// How the result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people.
+    Human,
+    /// One object a line; it only grows.
+    Json,
+    /// SARIF 2.1.0, for tools that show findings.
+    Sarif,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Ending, Faults> {
+        let (named, stdin): (Vec<_>, Vec<_>) = self.paths.iter().cloned().partition(|it| it != Path::new("-"));
+        let looked = manifests::look(&named);
+        if !looked.unread.is_empty() {
+            return Err(Faults(looked.unread.iter().map(|it| format!("`{}`: {}", it.path, it.message)).collect()));
+        }
+        let mut documents = Vec::new();
+        if !stdin.is_empty() {
+            let found = document(&utf8(read(Path::new("-"))?)?, "-")?;
+            documents.push(found.ok_or_else(|| "standard input holds no AuthorizationConfiguration".to_owned())?);
+        }
+        for file in &looked.files {
+            let origin = file.display().to_string();
+            documents.extend(document(&utf8(read(file)?)?, &origin)?);
+        }
+        let expected = self.expected(&documents)?;
+        let mut found = Findings { claims: looked.claims, ..Findings::default() };
+        found.list.extend(looked.wrong.iter().map(|it| finding(&WRONG, it.path.clone(), it.message.clone())));
+        found.unknown.extend(looked.unseen.into_iter().map(|it| (it.path, it.message)));
+        for file in &looked.masters {
+            let message = "its certificate is of system:masters, whom kube-apiserver allows everything and asks nobody about: \
+                           the gate sees nothing of it; keep it offline, for emergencies";
+            found.list.push(finding(&MASTERS, file.display().to_string(), message.into()));
+        }
+        for (origin, document) in &documents {
+            let Report { findings, leads } = document.check(&expected);
+            if findings.is_empty() {
+                found.sound.push(origin.clone());
+            }
+            found.list.extend(findings);
+            for lead in leads {
+                self.follow(&lead, origin, &mut found);
+            }
+        }
+        report::print(self.output, &found)?;
+        Ok(found.ending())
+    }
+
+    /// Plugins are asked only if there are conditions to hold against them: loading them takes time.
+    fn expected(&self, documents: &[(String, Document)]) -> Result<Expected, Faults> {
+        let config = match &self.config {
+            Some(path) => read_config(path)?.0,
+            None => Config::default(),
+        };
+        let conditions = match documents.iter().any(|(_, it)| it.skips()) {
+            true => Some(questions(&config)?),
+            false => None,
+        };
+        Ok(Expected { revoked_within: self.revoked_within, conditions })
+    }
+
+    fn follow(&self, lead: &Lead, origin: &str, found: &mut Findings) {
+        let path = self.root.join(lead.kubeconfig.trim_start_matches('/'));
+        match kubeconfig(&path) {
+            Ok(text) => found.list.extend(authorization::reached(&text, lead, origin)),
+            Err(error) => {
+                let says = format!("`{}`, the webhook's kubeconfig, cannot be read: {error}", path.display());
+                found.unknown.push((origin.to_owned(), says));
+            }
+        }
+    }
+}
+
+/// What the plugins of a configuration are asked about.
+pub(super) fn questions(config: &Config) -> Result<Conditions, Faults> {
+    let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
+    let set = plugins.prepare(specs(config)?.0).map_err(|faults| {
+        Faults(faults.iter().map(|(name, error)| format!("plugin `{name}`: {}", crate::app::chain(error))).collect())
+    })?;
+    // In the shadow too: what it would refuse is what it is there to tell.
+    let asked: Vec<_> = set
+        .plugins
+        .iter()
+        .filter(|it| it.info.exports.iter().any(|it| it.contains("/authorize@")))
+        .map(|it| (it.name.clone(), it.info.asks.clone()))
+        .collect();
+    Ok(authorization::conditions(&asked))
+}
+
+fn document(text: &str, origin: &str) -> Result<Option<(String, Document)>, Faults> {
+    let document = authorization::read(text, origin).map_err(|fault| fault.to_string())?;
+    Ok(document.map(|it| (origin.to_owned(), it)))
+}
+
+fn finding(rule: &'static authorization::Rule, file: String, message: String) -> Finding {
+    Finding { rule, file, line: 0, message }
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, Faults> {
+    String::from_utf8(bytes).map_err(|error| Faults(vec![format!("is not UTF-8: {error}")]))
+}
+
+fn kubeconfig(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    // Longer ones are refused by whoever reads the YAML.
+    fs::File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// As `deploy/authorization-configuration.yaml` has it.
+pub(super) const PROMISE: &str = "10s";
+/// A byte more than what is understood.
+const MOST_BYTES: u64 = 1024 * 1024 + 1;
