@@ -3,6 +3,7 @@
 mod browser;
 mod cli;
 mod demo;
+mod drill;
 mod gate;
 mod kube;
 mod linux;
