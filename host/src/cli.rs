@@ -4,6 +4,7 @@ mod ask;
 mod break_glass;
 mod check;
 mod demo;
+mod drill;
 mod explain;
 mod generate;
 mod new;
@@ -32,6 +33,7 @@ enum Verb {
     Check(check::Check),
     #[command(subcommand)]
     Generate(generate::Generate),
+    Drill(drill::Drill),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     #[command(subcommand)]
@@ -93,6 +95,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(explain) => explain.run(),
         Verb::Check(check) => check.run(),
         Verb::Generate(generate) => generate.run(),
+        Verb::Drill(drill) => drill.run(),
         Verb::Plugin(plugin) => plugin.run(),
         Verb::Revoke(revoke) => revoke.run(),
         Verb::BreakGlass(grant) => grant.run(),

@@ -4,7 +4,7 @@
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 4 edge | [`cli`] the verbs, [`app`] bind and run, [`demo`] the show on a stand-in cluster |
+//! | 4 edge | [`cli`] the verbs, [`app`] bind and run, [`demo`] the show on a stand-in cluster, [`drill`] the attack pack |
 //! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`probe`] looks at kubelets |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets, [`manifests`] configuration files |
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod decision;
 pub mod demo;
+pub mod drill;
 pub mod generate;
 pub mod health;
 pub mod id;

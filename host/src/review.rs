@@ -5,8 +5,10 @@
 //! would follow its failure policy, which may be to ask RBAC alone, and anybody could switch the gate off for a request
 //! by making it large. What kube-apiserver itself never sends is a [`ReviewFault`].
 
+mod question;
 mod raw;
 
+pub use question::{question, read_answer, to_spec};
 use raw::{Head, Object, RawReview, RawSpec};
 
 use std::str;

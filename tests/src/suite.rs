@@ -4,6 +4,7 @@ mod break_glass;
 mod browser;
 mod cli;
 mod demo;
+mod drill;
 mod gate;
 mod generate;
 mod kube;

@@ -32,7 +32,11 @@ fn server_only_asks(config: &Config, question: &Question<'_>) -> Option<String> 
     let is_question =
         at.verb == "create" && matches!(at.group.as_str(), "authentication.k8s.io" | "authorization.k8s.io");
     // With --enable-lease-controller agents count servers by their leases.
-    let is_lease = at.tuple() == ("coordination.k8s.io", "leases", "") && at.namespace == "kube-system";
+    let is_own = match at.name.as_str() {
+        "" => matches!(at.verb.as_str(), "create" | "list" | "watch"),
+        name => name.starts_with("konnectivity-proxy-server-"),
+    };
+    let is_lease = at.tuple() == ("coordination.k8s.io", "leases", "") && at.namespace == "kube-system" && is_own;
     (!is_question && !is_lease).then(|| {
         format!(
             "the Konnectivity server asks kube-apiserver whose token an agent has, and needs no `{}`; whoever asks has its \
