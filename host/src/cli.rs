@@ -6,6 +6,7 @@ mod explain;
 mod new;
 mod output;
 mod plugin;
+mod replay;
 mod serve;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -25,6 +26,7 @@ enum Verb {
     Demo(demo::Demo),
     Ask(ask::Ask),
     Explain(explain::Explain),
+    Replay(replay::Replay),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Print completions for a shell.
@@ -81,6 +83,7 @@ pub fn run() -> ExitCode {
         Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
         Verb::Explain(explain) => explain.run(),
+        Verb::Replay(replay) => replay.run(),
         Verb::Plugin(plugin) => plugin.run(),
         Verb::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "pathgate", &mut std::io::stdout());

@@ -5,15 +5,16 @@
 //! | floor | modules |
 //! | --- | --- |
 //! | 4 edge | [`cli`] the verbs, [`app`] bind and run, [`demo`] the show on a stand-in cluster |
-//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`probe`] looks at kubelets |
+//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`probe`] looks at kubelets, [`replay`] asks again what a log shows |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets, [`manifests`] configuration files |
-//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows |
+//! | 0 facts | [`paths`] the classification, [`review`] Kubernetes' JSON, [`audit`] its audit log, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows |
 
 pub mod acts;
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod authz;
 pub mod board;
 pub mod cli;
@@ -30,5 +31,6 @@ pub mod paths;
 pub mod plugins;
 pub mod posture;
 pub mod probe;
+pub mod replay;
 pub mod review;
 pub mod serve;

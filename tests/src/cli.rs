@@ -281,6 +281,7 @@ fn the_help_of_each_verb_has_an_example() -> Result<()> {
         "serve",
         "ask",
         "explain",
+        "replay",
         "plugin",
         "plugin list",
         "plugin inspect",

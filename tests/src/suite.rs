@@ -10,5 +10,6 @@ mod pki;
 mod plugins;
 mod policy;
 mod process;
+mod replay;
 mod webhook;
 mod world;
