@@ -10,6 +10,7 @@ mod generate;
 mod new;
 mod output;
 mod plugin;
+mod replay;
 mod revoke;
 mod serve;
 
@@ -34,6 +35,7 @@ enum Verb {
     #[command(subcommand)]
     Generate(generate::Generate),
     Drill(drill::Drill),
+    Replay(replay::Replay),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     #[command(subcommand)]
@@ -96,6 +98,7 @@ pub fn run() -> ExitCode {
         Verb::Check(check) => check.run(),
         Verb::Generate(generate) => generate.run(),
         Verb::Drill(drill) => drill.run(),
+        Verb::Replay(replay) => replay.run(),
         Verb::Plugin(plugin) => plugin.run(),
         Verb::Revoke(revoke) => revoke.run(),
         Verb::BreakGlass(grant) => grant.run(),

@@ -17,7 +17,7 @@ use crate::{
     id::DecisionIds,
     inventory::Inventory,
     journal::{Journal, Recorded},
-    paths::{self, Names},
+    paths::{self, Class, Names},
     plugins::{Failed, Plugin, Plugins, Sandbox, Set},
 };
 use prometheus_client::registry::Registry;
@@ -95,6 +95,23 @@ impl Judge {
         let class = paths::classify(&request, &self.names);
         let mut facts = class.facts();
         facts.extend(self.inventory.read().unwrap_or_else(PoisonError::into_inner).facts(&request, &class));
+        self.conclude(set, Asked { door, at, request, class, facts }, begin, left)
+    }
+
+    /// Decides on the facts that another decision was made on, except for the class, which is this version's. Nothing is
+    /// put on record.
+    pub fn reconsider(&self, set: &Set, at: u64, request: Request, recorded: &[(String, String)]) -> Decision {
+        let begin = Instant::now();
+        let class = paths::classify(&request, &self.names);
+        let mut facts = class.facts();
+        let others = recorded.iter().filter(|(key, _)| !facts.iter().any(|(own, _)| own == key)).cloned();
+        let others: Vec<_> = others.collect();
+        facts.extend(others);
+        self.conclude(set, Asked { door: Door::Command, at, request, class, facts }, begin, None)
+    }
+
+    fn conclude(&self, set: &Set, asked: Asked, begin: Instant, left: Option<Duration>) -> Decision {
+        let Asked { door, at, request, class, facts } = asked;
         let mut opinions: Vec<_> = match class.source {
             Source::Malformed => Vec::new(),
             _ => set
@@ -194,6 +211,15 @@ impl Judge {
             Err(failed) => on_failure(plugin, &failed, opinion),
         }
     }
+}
+
+/// A question with everything that plugins are told.
+struct Asked {
+    door: Door,
+    at: u64,
+    request: Request,
+    class: Class,
+    facts: Vec<(String, String)>,
 }
 
 /// What it means that a plugin gave no answer: a `restrict` plugin refuses unless its config says otherwise, a `grant`

@@ -5,15 +5,16 @@
 //! | floor | modules |
 //! | --- | --- |
 //! | 4 edge | [`cli`] the verbs, [`app`] bind and run, [`demo`] the show on a stand-in cluster, [`drill`] the attack pack |
-//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`probe`] looks at kubelets |
+//! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`probe`] looks at kubelets, [`replay`] asks again what a log shows |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`serve`] sockets, [`manifests`] configuration files |
-//! | 0 facts | [`paths`] the classification, [`authorization`] kube-apiserver's chain, [`generate`] files for a cluster, [`review`] Kubernetes' JSON, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows, [`revocation`] the list of dead credentials, [`break_glass`] a way past one path, [`signed`] documents with a signature, [`json`] |
+//! | 0 facts | [`paths`] the classification, [`authorization`] kube-apiserver's chain, [`generate`] files for a cluster, [`review`] Kubernetes' JSON, [`audit`] its audit log, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows, [`revocation`] the list of dead credentials, [`break_glass`] a way past one path, [`signed`] documents with a signature, [`json`] |
 
 pub mod acts;
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod authorization;
 pub mod authz;
 pub mod board;
@@ -35,6 +36,7 @@ pub mod paths;
 pub mod plugins;
 pub mod posture;
 pub mod probe;
+pub mod replay;
 pub mod review;
 pub mod revocation;
 pub mod serve;

@@ -91,6 +91,16 @@ pub fn from_spec(spec: &serde_json::Value) -> Result<Request, ReviewFault> {
     parse(review.to_string().as_bytes()).map(|review| review.request)
 }
 
+/// A request that was rebuilt from elsewhere, held to the bounds of a review: past them it is malformed, as it was for the
+/// gate.
+pub fn bounded(mut request: Request) -> Request {
+    let fault = excess(&request).or_else(|| holds_nul(&request).then(|| "a NUL in a value".to_owned()));
+    if let Some(fault) = fault {
+        request.target = Target::Malformed { fault };
+    }
+    request
+}
+
 /// Answers for a review of which only the beginning was kept, because it is larger than [`BODY`].
 ///
 /// # Errors
@@ -193,6 +203,26 @@ fn request(version: Version, mut spec: RawSpec, escapes: bool) -> Request {
         request.target = Target::Malformed { fault: "a NUL in a value".into() };
     }
     request
+}
+
+/// Which bound is passed, in the words of [`RawSpec::excess`].
+fn excess(request: &Request) -> Option<String> {
+    if request.groups.len() > raw::GROUPS {
+        return Some(format!("more than {} groups", raw::GROUPS));
+    }
+    if request.extra.len() > raw::EXTRA_KEYS {
+        return Some(format!("more than {} extra keys", raw::EXTRA_KEYS));
+    }
+    if request.extra.iter().any(|(_, values)| values.len() > raw::VALUES) {
+        return Some(format!("more than {} values of an extra key", raw::VALUES));
+    }
+    let Target::Resource(at) = &request.target else { return None };
+    let selectors = [&at.field_selector, &at.label_selector];
+    if selectors.iter().any(|it| it.len() > raw::REQUIREMENTS) {
+        return Some(format!("more than {} requirements in a selector", raw::REQUIREMENTS));
+    }
+    (selectors.iter().any(|it| it.iter().any(|requirement| requirement.values.len() > raw::VALUES)))
+        .then(|| format!("more than {} values in a requirement of a selector", raw::VALUES))
 }
 
 fn target(resource: Option<Object<raw::RawResource>>, other: Option<Object<raw::RawNonResource>>) -> Target {

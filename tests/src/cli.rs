@@ -313,6 +313,7 @@ fn the_help_of_each_verb_has_an_example() -> Result<()> {
         "generate egress-config",
         "generate static-pod",
         "generate kubeadm-patch",
+        "replay",
         "plugin",
         "plugin list",
         "plugin inspect",

@@ -13,6 +13,7 @@ mod pki;
 mod plugins;
 mod policy;
 mod process;
+mod replay;
 mod revoke;
 mod webhook;
 mod world;

@@ -7,6 +7,7 @@ mod attack;
 mod begin;
 mod guard;
 mod record;
+mod replay;
 mod swap;
 
 /// A promise and how to see that it is kept.
@@ -47,4 +48,7 @@ pub const ALL: &[Promise] = promises![
     record::every_decision_in_the_audit_log_is_in_the_journal,
     record::nothing_was_refused_but_what_was_provoked,
     record::what_the_cluster_lives_by_is_in_the_list_of_vital_flows,
+    replay::a_replay_of_the_audit_log_gives_what_was_decided_live,
+    replay::a_replay_of_the_journal_gives_what_was_decided_live,
+    replay::a_refused_request_is_rebuilt_from_the_audit_log_as_the_gate_was_asked,
 ];

@@ -140,7 +140,7 @@ impl Reviews {
 }
 
 /// From `pathgate: … (rule …, decision ID)`.
-fn decision_id(reason: &str) -> Option<&str> {
+pub fn decision_id(reason: &str) -> Option<&str> {
     reason.strip_prefix("pathgate: ")?.rsplit_once(", decision ")?.1.strip_suffix(')')
 }
 
