@@ -70,6 +70,8 @@ impl Bound {
             None => None,
         };
         let mut registry = Registry::with_prefix("pathgate");
+        // Before anything is read: what changes while plugins compile is seen by the first look.
+        let seen = reload::fingerprint(text, &[&config]);
         let (specs, in_force) = specs(&config)?;
         let plugins =
             Arc::new(Plugins::new(compile_cache()).map_err(|error| one("start the sandbox engine", error.as_ref()))?);
@@ -88,7 +90,7 @@ impl Bound {
         let set = activate(&plugins, &judge, specs)?;
         keep(handle.as_ref(), &set).await;
         if let (Some(section), Some(in_force)) = (&config.revocation, &in_force) {
-            revocations::remember(section, in_force.serial)
+            revocations::remember(section, &in_force.mark)
                 .map_err(|message| vec![Fault { place: "revocation.state".to_owned(), message }])?;
         }
 
@@ -117,7 +119,7 @@ impl Bound {
         let witnesses = Witnesses { facts, posture: config.posture.clone().unwrap_or_default() };
         let glass = config.break_glass.clone().map(|section| Arc::new(Glass::new(section)));
         let reload =
-            Arc::new(Reload::new(file, text, (config, in_force), plugins.clone(), judge.clone(), handle, reloader));
+            Arc::new(Reload::new(file, seen, (config, in_force), plugins.clone(), judge.clone(), handle, reloader));
         let stage = None;
         Ok(Bound {
             webhook,

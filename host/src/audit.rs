@@ -202,6 +202,9 @@ fn was(annotations: &BTreeMap<String, String>) -> Option<Was> {
 
 /// From `pathgate: … (rule RULE, decision ID)`.
 fn rule_of(reason: &str) -> Option<&str> {
+    if reason.starts_with("pathgate: no opinion") {
+        return None;
+    }
     let (rest, _) = reason.strip_prefix("pathgate: ")?.strip_suffix(')')?.rsplit_once(", decision ")?;
     rest.rsplit_once(" (rule ").map(|(_, rule)| rule)
 }

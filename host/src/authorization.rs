@@ -10,7 +10,7 @@ mod shape;
 
 pub use conditions::{Conditions, conditions};
 pub use kubeconfig::reached;
-pub use rules::{Finding, MASTERS, RULES, Rule, Severity, WRONG};
+pub use rules::{Finding, MASTERS, NO_WEBHOOK, RULES, Rule, Severity, WRONG};
 pub use shape::{FailurePolicy, Lead};
 
 use crate::config::{
@@ -57,6 +57,14 @@ impl Document {
     pub fn skips(&self) -> bool {
         let read = shape::read(&self.node, &mut Faults::new(&self.origin));
         read.authorizers.iter().filter_map(|it| it.webhook.as_ref()).any(|it| !it.conditions.is_empty())
+    }
+
+    /// How long kube-apiserver keeps an answer that allowed nothing, at most; nothing if it asks no webhook. A gate of
+    /// `restrict` plugins gives no others.
+    pub fn unauthorized_kept(&self) -> Option<Duration> {
+        let read = shape::read(&self.node, &mut Faults::new(&self.origin));
+        let webhooks = read.authorizers.iter().filter_map(|it| it.webhook.as_ref());
+        webhooks.map(|webhook| webhook.ttls[1].value()).max()
     }
 
     /// Everything that is wrong with it, in the order of its lines.
@@ -172,12 +180,13 @@ fn times(webhook: &Webhook, expected: &Expected, found: &mut Found<'_>) {
         }
     }
     for ttl in &webhook.ttls {
-        let (value, written) = match ttl.written {
-            Some(it) if it.is_zero() => (ttl.default, "0 means the default, "),
-            Some(it) => (it, ""),
-            None => (ttl.default, "absent means the default, "),
+        let written = match ttl.written {
+            Some(it) if it.is_zero() => "0 means the default, ",
+            Some(_) => "",
+            None => "absent means the default, ",
         };
-        if ttl.cached && value > expected.revoked_within {
+        let value = ttl.value();
+        if value > expected.revoked_within {
             let message = format!(
                 "`{}`: {written}{}: an answer may be that old, and what is revoked must be refused within {}",
                 ttl.name,

@@ -53,6 +53,12 @@ impl Grant {
         at.zip(bounds).is_some_and(|(at, (from, end))| at + SKEW >= from && at < end)
     }
 
+    /// Whether its time has not begun, by more than clocks differ.
+    pub fn is_early(&self, at: u64) -> bool {
+        let at = UNIX_EPOCH.checked_add(Duration::from_millis(at)).and_then(|at| at.checked_add(SKEW));
+        at.zip(humantime::parse_rfc3339(&self.issued).ok()).is_some_and(|(at, from)| at < from)
+    }
+
     /// As people are told: in a log, in the journal, on the page.
     pub fn sentence(&self) -> String {
         format!("`{}` passes {} until {}: {}", self.user, self.path, self.expires, self.reason)
@@ -69,6 +75,11 @@ impl Document for Grant {
     fn check(&self) -> Result<(), String> {
         if self.user.is_empty() || self.user.chars().any(char::is_control) {
             return Err("names no user".into());
+        }
+        if self.path == wire::Path::Revocation {
+            return Err(
+                "cannot bring a revoked credential back; take it off the list with `pathgate revoke remove`".into()
+            );
         }
         if self.reason.trim().is_empty() || self.reason.len() > 200 || self.reason.chars().any(char::is_control) {
             return Err("must say why, in one line of at most 200 letters".into());
@@ -101,7 +112,8 @@ mod tests {
         assert!(grant.is_for("eve", at) && grant.is_for("eve", at + 3_599 * second));
         assert!(!grant.is_for("eve", at + 3_600 * second));
         assert!(!grant.is_for("Eve", at) && !grant.is_for("eve ", at));
-        assert!(!grant.is_for("eve", at - 61 * second), "from the future");
+        assert!(!grant.is_for("eve", at - 61 * second) && grant.is_early(at - 61 * second));
+        assert!(grant.is_for("eve", at - 59 * second) && !grant.is_early(at - 59 * second));
         assert!(!grant.is_for("eve", u64::MAX));
     }
 
@@ -111,6 +123,7 @@ mod tests {
         let long = grant(DAY + Duration::from_secs(1)).check().unwrap_err();
         assert!(long.starts_with("is for longer than a day"), "{long}");
         assert!(Grant { reason: " ".into(), ..grant(DAY) }.check().unwrap_err().starts_with("must say why"));
+        assert!(Grant { path: wire::Path::Revocation, ..grant(DAY) }.check().unwrap_err().contains("revoke remove"));
         assert!(Grant { user: String::new(), ..grant(DAY) }.check().is_err());
         assert!(Grant { expires: "2000-01-01T00:00:00Z".into(), ..grant(DAY) }.check().is_err());
     }

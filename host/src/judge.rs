@@ -71,9 +71,6 @@ impl Judge {
         let mut decision = self.consider(&set, Door::Webhook, now(), ask.request, ask.deadline);
         decision.peer = ask.peer.to_string();
         self.metrics.count(&decision, begin.elapsed());
-        if decision.rule == BREAK_GLASS {
-            tracing::warn!(decision = decision.id, glass = decision.reason, "a refusal did not count");
-        }
         let mut reply = Reply { verdict: decision.verdict, reason: sentence(&decision) };
         let Some(journal) = &self.journal else { return reply };
         let id = decision.id.clone();
@@ -122,7 +119,11 @@ impl Judge {
                 })
                 .collect(),
         };
-        let glass = self.pass(&request, at, &mut opinions);
+        // What is in force for an hour must not make the lock-out guard, or a command, blind.
+        let glass = if door == Door::Webhook { self.pass(&request, at, &mut opinions) } else { None };
+        if let Some(grant) = &glass {
+            tracing::warn!(user = request.user, path = %grant.path, reason = grant.reason, "a refusal does not count");
+        }
         let (verdict, decisive) = combine(&opinions);
         let (verdict, rule, reason) = match (decisive, paths::fault(&request), glass) {
             (_, Some(fault), _) => (Verdict::Deny, MALFORMED.to_owned(), format!("the request is malformed: {fault}")),

@@ -43,6 +43,18 @@ pub struct Looked {
     pub wrong: Vec<FileFault>,
     /// Kubeconfigs with a certificate of `system:masters`.
     pub masters: Vec<PathBuf>,
+    /// Manifests of kube-apiserver.
+    pub apiservers: Vec<Apiserver>,
+}
+
+/// Whom a kube-apiserver asks, by its flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apiserver {
+    pub manifest: PathBuf,
+    /// The AuthorizationConfiguration, if it is named one.
+    pub authorization: Option<String>,
+    /// Without one: whether a webhook is asked before all others.
+    pub asks_webhook_first: bool,
 }
 
 /// Reads all of them. `now` is in ms since 1970.
@@ -67,9 +79,9 @@ pub fn look(paths: &[PathBuf]) -> Looked {
             Err(message) => unread.push(FileFault { path: path.display().to_string(), message }),
         }
     }
-    let (masters, unseen) = (said.masters(), said.unseen());
+    let (masters, unseen, apiservers) = (said.masters(), said.unseen(), said.apiservers());
     let (claims, wrong) = said.finish();
-    Looked { files: understood, claims, unread, unseen, wrong, masters }
+    Looked { files: understood, claims, unread, unseen, wrong, masters, apiservers }
 }
 
 /// The files that are meant, in a steady order.

@@ -141,6 +141,7 @@ pub struct Plugins {
     cache: Option<Cache>,
     slots: Slots,
     metrics: Metrics,
+    rest: bool,
     current: RwLock<Arc<Set>>,
 }
 
@@ -152,8 +153,14 @@ impl Plugins {
             cache,
             slots: Slots::new(sandbox::SLOTS),
             metrics: Metrics::new(),
+            rest: true,
             current: RwLock::new(Arc::new(Set { generation: 0, plugins: Vec::new() })),
         })
+    }
+
+    /// Plugins that never rest, however often they fail: for questions from another time, where every one counts.
+    pub fn restless(self) -> Plugins {
+        Plugins { rest: false, ..self }
     }
 
     /// The set in force.
@@ -194,6 +201,7 @@ impl Plugins {
         let mut plugin =
             Plugin::load(&self.sandbox, self.cache.as_ref(), Arc::new(spec)).map_err(|error| (name.clone(), error))?;
         plugin.metrics = self.metrics.of(&name);
+        plugin.rests = self.rest;
         Ok(plugin)
     }
 

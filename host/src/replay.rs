@@ -195,7 +195,8 @@ fn is_of_the_moment(failure: Failure) -> bool {
     }
 }
 
-const CUT_OFF: &str = "a plugin was cut off by the clock, or rests after failing too often";
+/// Why a line has no answer to compare.
+pub const CUT_OFF: &str = "a plugin was cut off by the clock, or rests after failing too often";
 const NO_FORM: &str = "has no form as JSON";
 /// A plugin that is cut off this often in a row is not unlucky.
 const ATTEMPTS: usize = 3;

@@ -3,7 +3,11 @@
 //! What it holds are the lists of the plugin `revocation`, which judges; here is only when they were written, and whether they are
 //! newer than what was known. A list that has expired goes on revoking: what is wrong with it is what it may lack.
 
-use crate::signed::{API_VERSION, Document};
+use crate::{
+    json::canonical,
+    signed::{API_VERSION, Document},
+};
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, time::SystemTime};
@@ -40,12 +44,36 @@ pub struct List {
     pub revoked: Revoked,
 }
 
-/// An older list must not bring a credential back.
-#[derive(Debug, thiserror::Error)]
-#[error("has the serial {serial}, and {known} was in force before: an older list must not bring a credential back")]
-pub struct Rollback {
-    serial: u64,
-    known: u64,
+/// Which list it is: to tell a newer one from an older, and two of the same serial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub serial: u64,
+    /// SHA-256 of the canonical JSON, in hex.
+    pub digest: String,
+}
+
+/// Why a list does not follow what was in force.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rollback {
+    #[error("has the serial {serial}, and {known} was in force before: an older list must not bring a credential back")]
+    Older { serial: u64, known: u64 },
+    #[error(
+        "is another list with the serial {0}: two people changed the same one; make the changes again on the one in force"
+    )]
+    Twin(u64),
+}
+
+impl Mark {
+    /// Refuses to go back behind what was in force.
+    pub fn follows(&self, known: &Mark) -> Result<(), Rollback> {
+        if self.serial < known.serial {
+            Err(Rollback::Older { serial: self.serial, known: known.serial })
+        } else if self.serial == known.serial && self.digest != known.digest {
+            Err(Rollback::Twin(self.serial))
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl Document for List {
@@ -85,6 +113,13 @@ impl List {
         self
     }
 
+    pub fn mark(&self) -> Result<Mark, serde_json::Error> {
+        let text = canonical(&serde_json::to_value(self)?).to_string();
+        let digest = digest(&SHA256, text.as_bytes());
+        let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Mark { serial: self.serial, digest: hex })
+    }
+
     /// How many credentials are revoked.
     pub fn count(&self) -> usize {
         self.revoked.values().map(BTreeMap::len).sum()
@@ -120,11 +155,6 @@ impl Default for List {
     fn default() -> List {
         List::new()
     }
-}
-
-/// Refuses to go back behind a serial that was in force.
-pub fn follows(serial: u64, known: u64) -> Result<(), Rollback> {
-    if serial < known { Err(Rollback { serial, known }) } else { Ok(()) }
 }
 
 /// As many as the plugin holds in its 16 MiB.

@@ -172,6 +172,28 @@ fn check_tells_what_other_files_say_too() -> Result<()> {
 }
 
 #[test]
+fn an_apiserver_that_asks_no_gate_is_found_beside_a_good_file() -> Result<()> {
+    let folder = Folder::new()?;
+    let near = folder.kubeconfig("https://127.0.0.1:9443/authorize")?;
+    let generate = ["generate", "authorization-config", "--config", GATE, "--kubeconfig-file", &near];
+    let chain = folder.write("chain.yaml", &pathgate(&generate, "")?.ok()?)?;
+    let rest = "--kubelet-certificate-authority=/ca, --kubelet-client-certificate=/c, --kubelet-client-key=/k";
+    let manifest = |flag: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nspec: {{containers: [{{image: 'a:v1.36.0', command: [kube-apiserver, {flag}, {rest}]}}]}}\n"
+        )
+    };
+    let with = |flag: &str| folder.write("kube-apiserver.yaml", &manifest(flag));
+    let asks = with(&format!("--authorization-config={chain}"))?;
+    assert_eq!(check(&[&asks, &chain])?, (Some(0), vec![]));
+    // Which file it asks by is not known, unless it is there.
+    assert_eq!(check(&[&asks])?, (Some(2), vec![]));
+    let asks_nobody = with("'--authorization-mode=Node,RBAC'")?;
+    assert_eq!(check(&[&asks_nobody, &chain])?, (Some(1), vec!["no-webhook".into()]));
+    Ok(())
+}
+
+#[test]
 fn sarif_names_rule_file_and_line() -> Result<()> {
     let folder = Folder::new()?;
     let file = folder.write("a b.yaml", "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n- {type: RBAC, name: rbac}\n")?;

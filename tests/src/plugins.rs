@@ -41,7 +41,10 @@ fn a_loop_is_over_when_its_caller_waits_no_longer() -> Result<()> {
     let plugins = sandboxes()?;
     let plugin = load(&plugins, spec)?;
     let patience = Some(Duration::from_millis(20));
-    assert_eq!(plugins.ask(&plugin, 0, &[], &request(0), patience), failed(Failure::Deadline, ""));
+    assert_eq!(
+        plugins.ask(&plugin, 0, &[], &request(0), patience),
+        failed(Failure::Busy, "the caller waits no longer")
+    );
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use crate::{
     gate::{AGENT, Gate, SOON, TWIN, command, example},
     pki::Authority,
     process::{Output, eventually, run},
+    world,
 };
 use anyhow::{Result, ensure};
 use rcgen::{KeyPair, PKCS_ED25519};
@@ -39,6 +40,31 @@ fn a_signed_list_takes_effect_without_a_restart_and_no_older_one_undoes_it() -> 
     ensure!(asked.code == Some(64) && asked.stderr.contains("has the serial 1, and 2 was in force"), "{asked:?}");
     fs::write(&list, second)?;
     gate.shows("[+]config ok\n")?;
+    Ok(())
+}
+
+#[test]
+fn a_refused_edit_of_the_configuration_does_not_hold_up_a_list() -> Result<()> {
+    let gate = Gate::start()?;
+    let folder = gate.folder.path();
+    keys(folder)?;
+    ok(revoke(folder, "add", &["--user", "mallory"])?)?;
+    let section = json!({"list": folder.join("revoked.json"), "publicKey": folder.join("revoke.pub")});
+    gate.change("", json!({"revocation": section}))?;
+    gate.event("revocation-list")?;
+    gate.change("", json!({"revocation": section, "surprise": 1}))?;
+    gate.shows("surprise")?;
+    ok(revoke(folder, "add", &["--user", AGENT])?)?;
+    eventually("who is on the list is refused", SOON, &[&gate.process], || {
+        let answer = gate.review(TWIN)?;
+        ensure!(is_denied(&answer), "{answer}");
+        Ok(())
+    })?;
+    gate.shows("surprise")?;
+    // A list by which nobody judges is not called good.
+    let plugins = json!([{"name": "revocation", "shadow": true}]);
+    gate.change("", json!({"revocation": section, "plugins": plugins}))?;
+    gate.shows("in the shadow: nothing on the list is refused")?;
     Ok(())
 }
 
@@ -86,6 +112,18 @@ fn a_list_is_written_shown_and_shortened_by_its_command() -> Result<()> {
     );
     ok(revoke(folder, "remove", &["--token", "t", "--uid", "17", "--pod", "18"])?)?;
     ensure!(show(folder)?.stdout.lines().count() == 1);
+    let nothing = revoke(folder, "remove", &["--token", "t"])?;
+    ensure!(nothing.code == Some(1), "{nothing:?}");
+    let typo = run(
+        command()?.args(["revoke", "remove", "--list", "/no/list", "--key"]).arg(folder.join("revoke.key")),
+        b"",
+        SOON,
+    )?;
+    ensure!(typo.code == Some(64) && typo.stderr.contains("there is no list"), "{typo:?}");
+
+    let chain = world::repository().join("deploy/authorization-configuration.yaml").display().to_string();
+    let told = revoke(folder, "add", &["--user", "eve", "--authorization-config", &chain])?;
+    ensure!(told.stderr.ends_with("may answer from its cache for 10s more\n"), "{told:?}");
     Ok(())
 }
 

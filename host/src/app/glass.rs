@@ -73,18 +73,23 @@ impl Glass {
     }
 
     fn read(&self) -> Result<Option<Grant>, String> {
+        // With or without a grant: the night that it is needed is no time to find the key missing.
+        let key = fs::read(&self.section.public_key)
+            .map_err(|error| error.to_string())
+            .and_then(|pem| PublicKey::from_pem(&pem).map_err(|error| error.to_string()))
+            .map_err(|why| format!("cannot be checked: `{}` {why}", self.section.public_key.display()))?;
         let bytes = match fs::read(&self.section.grant) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("cannot be read: {error}")),
         };
-        let key = fs::read(&self.section.public_key)
-            .map_err(|error| error.to_string())
-            .and_then(|pem| PublicKey::from_pem(&pem).map_err(|error| error.to_string()))
-            .map_err(|why| format!("cannot be checked: `{}` {why}", self.section.public_key.display()))?;
         let grant: Grant =
             Signed::from_json(&bytes).and_then(|it| it.verify(&key)).map_err(|error| error.to_string())?;
-        Ok(grant.is_in_force(judge::now()).then_some(grant))
+        let now = judge::now();
+        if grant.is_early(now) {
+            return Err(format!("is issued at {}, which is in the future: compare the clocks", grant.issued));
+        }
+        Ok(grant.is_in_force(now).then_some(grant))
     }
 }
 

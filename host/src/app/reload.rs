@@ -19,7 +19,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
@@ -44,26 +44,27 @@ struct State {
     running: Config,
     /// What was looked at last, good or bad: digests of the file and of every module.
     seen: Vec<String>,
+    /// When that was.
+    at: Instant,
 }
 
 impl Reload {
     pub(super) fn new(
         file: PathBuf,
-        text: &str,
+        seen: Vec<String>,
         (running, revocation): (Config, Option<InForce>),
         plugins: Arc<Plugins>,
         judge: Arc<Judge>,
         journal: Option<Journal>,
         reloader: Option<Arc<Reloader>>,
     ) -> Reload {
-        let seen = fingerprint(text, &running);
         Reload {
             file,
             plugins,
             judge,
             journal,
             reloader,
-            state: Mutex::new(State { running, seen }),
+            state: Mutex::new(State { running, seen, at: Instant::now() }),
             revocation: Mutex::new(revocation),
             fault: Mutex::default(),
         }
@@ -119,14 +120,18 @@ impl Reload {
             }
         };
         let parsed = Config::parse(&text, &self.file.display().to_string());
-        let seen = fingerprint(&text, parsed.as_ref().unwrap_or(&state.running));
-        if seen == state.seen {
+        let configs: Vec<_> = [Some(&state.running), parsed.as_ref().ok()].into_iter().flatten().collect();
+        let seen = fingerprint(&text, &configs);
+        // What was refused for a passing reason, as a plugin that rested, is good without another change.
+        let is_again = self.is_refused() && state.at.elapsed() >= AGAIN;
+        if seen == state.seen && !is_again {
             return false;
         }
-        state.seen = seen;
+        (state.seen, state.at) = (seen, Instant::now());
         let faults = match parsed {
             Ok(config) => match self.take(&state.running, &config) {
                 Ok(changed) => {
+                    state.seen = fingerprint(&text, &[&config]);
                     state.running = config;
                     *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return changed;
@@ -136,15 +141,24 @@ impl Reload {
             Err(faults) => faults.iter().map(ToString::to_string).collect(),
         };
         self.refuse(&faults.join("; "));
-        false
+        // What the running configuration names may have changed as well, a revocation list above all.
+        let running = state.running.clone();
+        self.take(&running, &running).unwrap_or(false)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn take(&self, running: &Config, config: &Config) -> Result<bool, Vec<Fault>> {
         fixed(running, config)?;
         let (specs, in_force) = specs(config)?;
         if let (true, Some(now)) = (running.revocation == config.revocation, &in_force) {
-            let known = self.revocation.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.serial);
-            now.follows(known.unwrap_or(0)).map_err(|error| super::one("revocation", &error))?;
+            let known = self.revocation.lock().unwrap_or_else(PoisonError::into_inner);
+            known
+                .as_ref()
+                .map_or(Ok(()), |known| now.mark.follows(&known.mark))
+                .map_err(|error| super::one("revocation", &error))?;
         }
         let before = self.plugins.current();
         let set = activate(&self.plugins, &self.judge, specs)?;
@@ -174,11 +188,11 @@ impl Reload {
     fn count(&self, config: &Config, in_force: Option<InForce>) {
         let mut known = self.revocation.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(section), Some(now), true) = (&config.revocation, &in_force, *known != in_force) {
-            let (serial, entries) = (now.serial.to_string(), now.entries.to_string());
+            let (serial, entries) = (now.mark.serial.to_string(), now.entries.to_string());
             let attributes =
                 [("serial".into(), serial), ("entries".into(), entries), ("expires".into(), now.expires.clone())];
             note(self.journal.as_ref(), "revocation-list", "a new revocation list counts", &attributes);
-            if let Err(why) = revocations::remember(section, now.serial) {
+            if let Err(why) = revocations::remember(section, &now.mark) {
                 warn!(why, "a restart could go back behind this revocation list");
             }
         }
@@ -215,14 +229,16 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-fn fingerprint(text: &str, config: &Config) -> Vec<String> {
-    let modules = config.plugins.iter().flatten().filter_map(|plugin| match &plugin.module {
+/// Digests of the file and of what these configurations name.
+pub(super) fn fingerprint(text: &str, configs: &[&Config]) -> Vec<String> {
+    let plugins = configs.iter().flat_map(|it| it.plugins.iter().flatten());
+    let modules = plugins.filter_map(|plugin| match &plugin.module {
         Module::Builtin => None,
         // A file that cannot be read is a change that will be refused with its reason.
         Module::File(path) => Some(fs::read(path).map_or_else(|error| error.to_string(), |bytes| digest(&bytes))),
     });
     // A list may be long, and is replaced as a whole.
-    let lists = config.revocation.iter().flat_map(|it| [&it.list, &it.public_key]);
+    let lists = configs.iter().filter_map(|it| it.revocation.as_ref()).flat_map(|it| [&it.list, &it.public_key]);
     let lists = lists.map(|path| match fs::metadata(path) {
         Ok(meta) => format!("{} {:?}", meta.len(), meta.modified().ok()),
         Err(error) => error.to_string(),
@@ -232,6 +248,8 @@ fn fingerprint(text: &str, config: &Config) -> Vec<String> {
 
 /// A person who edits a file looks at the result after about that long.
 const EVERY: Duration = Duration::from_secs(1);
+/// As long as a plugin rests.
+const AGAIN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

@@ -47,6 +47,17 @@ pub(super) struct Ttl {
     pub line: u64,
 }
 
+impl Ttl {
+    /// How long an answer is kept: kube-apiserver takes 0 for its default.
+    pub fn value(&self) -> Duration {
+        match (self.cached, self.written) {
+            (false, _) => Duration::ZERO,
+            (true, Some(written)) if !written.is_zero() => written,
+            (true, Some(_) | None) => self.default,
+        }
+    }
+}
+
 /// Where a webhook's kubeconfig is, and what it means if it leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lead {

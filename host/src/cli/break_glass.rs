@@ -1,6 +1,6 @@
 //! `pathgate break-glass`: signs a way past one path's plugin.
 
-use super::{Ending, Faults, read};
+use super::{Ending, Faults, Output, output, read};
 use crate::{
     app::chain,
     break_glass::Grant,
@@ -50,7 +50,8 @@ impl BreakGlass {
         let grant = Grant::new(self.user, path, self.reason, SystemTime::now(), self.long);
         let sentence = grant.sentence();
         let text = Signed::sign(grant, &key).and_then(|it| it.to_json());
-        print!("{}", text.map_err(|error| format!("the grant {}", chain(&error)))?);
+        let text = text.map_err(|error| format!("the grant {}", chain(&error)))?;
+        output::line(Output::Human, &(), || text.trim_end().to_owned())?;
         eprintln!("{sentence}");
         Ok(Ending::Yes)
     }

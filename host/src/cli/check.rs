@@ -5,9 +5,9 @@ mod report;
 use super::{Ending, Faults, read, read_config};
 use crate::{
     app::{compile_cache, specs},
-    authorization::{self, Conditions, Document, Expected, Finding, Lead, MASTERS, Report, WRONG},
+    authorization::{self, Conditions, Document, Expected, Finding, Lead, MASTERS, NO_WEBHOOK, Report, WRONG},
     config::Config,
-    manifests,
+    manifests::{self, Apiserver},
     plugins::Plugins,
 };
 use clap::{Args, ValueEnum};
@@ -63,12 +63,12 @@ impl Check {
         }
         let mut documents = Vec::new();
         if !stdin.is_empty() {
-            let found = document(&utf8(read(Path::new("-"))?)?, "-")?;
+            let found = document(&utf8(read(Path::new("-"))?, "-")?, "-")?;
             documents.push(found.ok_or_else(|| "standard input holds no AuthorizationConfiguration".to_owned())?);
         }
         for file in &looked.files {
             let origin = file.display().to_string();
-            documents.extend(document(&utf8(read(file)?)?, &origin)?);
+            documents.extend(document(&utf8(read(file)?, &origin)?, &origin)?);
         }
         let expected = self.expected(&documents)?;
         let mut found = Findings { claims: looked.claims, ..Findings::default() };
@@ -81,13 +81,17 @@ impl Check {
         }
         for (origin, document) in &documents {
             let Report { findings, leads } = document.check(&expected);
-            if findings.is_empty() {
-                found.sound.push(origin.clone());
-            }
+            let before = (found.list.len(), found.unknown.len());
             found.list.extend(findings);
             for lead in leads {
                 self.follow(&lead, origin, &mut found);
             }
+            if before == (found.list.len(), found.unknown.len()) {
+                found.sound.push(origin.clone());
+            }
+        }
+        for it in &looked.apiservers {
+            self.chain(it, &documents, &mut found);
         }
         report::print(self.output, &found)?;
         Ok(found.ending())
@@ -104,6 +108,30 @@ impl Check {
             false => None,
         };
         Ok(Expected { revoked_within: self.revoked_within, conditions })
+    }
+
+    /// Whether a kube-apiserver asks the gate by a file that was checked.
+    fn chain(&self, apiserver: &Apiserver, documents: &[(String, Document)], found: &mut Findings) {
+        let manifest = apiserver.manifest.display().to_string();
+        match &apiserver.authorization {
+            Some(file) => {
+                let wanted = self.root.join(file.trim_start_matches('/'));
+                let is_it = |origin: &str| match (fs::canonicalize(origin), fs::canonicalize(&wanted)) {
+                    (Ok(origin), Ok(wanted)) => origin == wanted,
+                    _ => Path::new(origin) == wanted,
+                };
+                if !documents.iter().any(|(origin, _)| is_it(origin)) {
+                    let says = format!("--authorization-config={file} is not among the files that were checked");
+                    found.unknown.push((manifest, says));
+                }
+            }
+            None if apiserver.asks_webhook_first => {}
+            None => {
+                let message = "this kube-apiserver asks no webhook: name an AuthorizationConfiguration in \
+                               --authorization-config, as `pathgate generate` writes it";
+                found.list.push(finding(&NO_WEBHOOK, manifest, message.into()));
+            }
+        }
     }
 
     fn follow(&self, lead: &Lead, origin: &str, found: &mut Findings) {
@@ -143,8 +171,8 @@ fn finding(rule: &'static authorization::Rule, file: String, message: String) ->
     Finding { rule, file, line: 0, message }
 }
 
-fn utf8(bytes: Vec<u8>) -> Result<String, Faults> {
-    String::from_utf8(bytes).map_err(|error| Faults(vec![format!("is not UTF-8: {error}")]))
+pub(super) fn utf8(bytes: Vec<u8>, origin: &str) -> Result<String, Faults> {
+    String::from_utf8(bytes).map_err(|error| Faults(vec![format!("`{origin}` is not UTF-8: {error}")]))
 }
 
 fn kubeconfig(path: &Path) -> std::io::Result<String> {

@@ -8,7 +8,7 @@ use crate::{
     journal::{Journal, Reader},
     judge::Judge,
     plugins::Plugins,
-    replay::{Facts, Flip, Lines, Place, Replay as Comparison, Report, Totals},
+    replay::{CUT_OFF, Facts, Flip, Lines, Place, Replay as Comparison, Report, Totals},
 };
 use clap::Args;
 use flate2::bufread::MultiGzDecoder;
@@ -26,7 +26,7 @@ mod progress;
 /// Put what an audit log or a journal shows to another configuration: which answers flip.
 ///
 /// Reads audit.k8s.io/v1 events or rows of a journal's export, as JSON lines, in any order, gzipped or not. Exits 0 if no
-/// answer flips, 1 if any does, 2 if no line could be judged.
+/// answer flips, 1 if any does, 2 if none does and not all could be compared.
 #[derive(Args)]
 #[command(after_help = "Example: pathgate replay --against new.yaml /var/log/kubernetes/audit*.log.gz")]
 pub(super) struct Replay {
@@ -85,7 +85,7 @@ impl Replay {
             None => Config::default(),
         };
         let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
-        let plugins = Arc::new(plugins);
+        let plugins = Arc::new(plugins.restless());
         let judge = Judge::new(plugins.clone(), None, inventory).keeping(config.lock_out_guard.clone());
         let set = crate::app::activate(&plugins, &judge, specs(&config)?.0)?;
         let mut comparison = Comparison::new(&judge, &set, facts, self.at);
@@ -112,6 +112,7 @@ impl Replay {
         output::line(self.output, &Last { totals }, || summary(totals))?;
         Ok(match (totals.judged, totals.flipped) {
             (0, _) => Ending::Unknown,
+            (_, 0) if totals.left.contains_key(CUT_OFF) || !totals.broken.is_empty() => Ending::Unknown,
             (_, 0) => Ending::Yes,
             (_, _) => Ending::No,
         })

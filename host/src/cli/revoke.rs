@@ -2,11 +2,12 @@
 
 mod import;
 
-use super::{Ending, Faults, Output, output, read, read_config};
+use super::{Ending, Faults, Output, check::utf8, output, read, read_config};
 use crate::{
     app::chain,
+    authorization,
     revocation::{Kind, List, Revoked},
-    signed::{Key, PublicKey, Signed},
+    signed::{self, Key, PublicKey, Signed},
 };
 use clap::{Args, Subcommand};
 use import::Entries;
@@ -27,12 +28,12 @@ use std::{
     after_help = "Example: pathgate revoke add --list revoked.json --key revoke.key --certificate laptop.crt --reason stolen"
 )]
 pub(super) enum Revoke {
-    /// Add to the list, and sign it anew. Without anything to add it is only signed for longer.
+    /// Add to the list, and sign it anew. Exits 1 if all was on it; without anything to add it is only signed for longer.
     #[command(
         after_help = "Example: pathgate revoke add --list revoked.json --key revoke.key --user mallory --reason left"
     )]
     Add(Box<Change>),
-    /// Take from the list, and sign it anew.
+    /// Take from the list, and sign it anew. Exits 1 if nothing of it was on the list.
     #[command(after_help = "Example: pathgate revoke remove --list revoked.json --key revoke.key --user mallory")]
     Remove(Box<Change>),
     /// Show the list. Exits 1 if it has expired.
@@ -54,6 +55,9 @@ pub(super) struct Change {
     /// Why; whoever is refused reads it.
     #[arg(long, default_value = "")]
     reason: String,
+    /// kube-apiserver's AuthorizationConfiguration, to tell how long its cache may go on answering.
+    #[arg(long, value_name = "FILE")]
+    authorization_config: Option<PathBuf>,
     #[command(flatten)]
     entries: Entries,
     #[arg(long, default_value = "human")]
@@ -68,7 +72,7 @@ pub(super) struct Show {
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     public_key: Option<PathBuf>,
     /// The configuration of the gate, for both.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["list", "public_key"])]
     config: Option<PathBuf>,
     #[arg(long, default_value = "human")]
     output: Output,
@@ -93,6 +97,9 @@ impl Revoke {
     pub(super) fn run(self) -> Result<Ending, Faults> {
         match self {
             Revoke::Add(change) => change.run(add),
+            Revoke::Remove(change) if !change.list.exists() => {
+                Err(format!("`{}`: there is no list to take anything from", change.list.display()).into())
+            }
             Revoke::Remove(change) => change.run(remove),
             Revoke::List(show) => show.run(),
         }
@@ -107,12 +114,15 @@ impl Change {
             Ok(true) | Err(_) => signed(&self.list, &key.public())?,
         };
         let entries = self.entries.read(self.reason.trim())?;
+        let cached = self.cached()?;
         let changed = apply(&mut list.revoked, entries);
         let now = SystemTime::now();
-        let end = now.checked_add(self.expires).ok_or_else(|| "--expires: too far away".to_owned())?;
+        let end = now.checked_add(self.expires).filter(|_| self.expires <= LONGEST);
+        let end = end.ok_or_else(|| "--expires: ten years at most".to_owned())?;
         let list = list.next(now, end);
         let text = Signed::sign(list.clone(), &key).and_then(|it| it.to_json()).map_err(|error| chain(&error))?;
-        replace(&self.list, text.as_bytes()).map_err(|error| format!("write `{}`: {error}", self.list.display()))?;
+        signed::replace(&self.list, text.as_bytes())
+            .map_err(|error| format!("write `{}`: {error}", self.list.display()))?;
         let shown = Changed { serial: list.serial, changed, entries: list.count(), expires: &list.expires };
         output::line(self.output, &shown, || {
             format!(
@@ -120,10 +130,24 @@ impl Change {
                 shown.changed, shown.entries, shown.serial, shown.expires
             )
         })?;
-        eprintln!(
-            "a gate that watches the list refuses within a second; what kube-apiserver has in its cache lasts up to {CACHED}"
-        );
-        Ok(Ending::Yes)
+        eprintln!("a gate that watches the list takes it within a second");
+        eprintln!("kube-apiserver may answer from its cache for {cached} more");
+        Ok(if changed == 0 && self.is_meant() { Ending::No } else { Ending::Yes })
+    }
+
+    /// Whether anything was named; else the list is only signed for longer.
+    fn is_meant(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
+    /// How long kube-apiserver keeps what the gate said before: no opinion, which is no permission to it.
+    fn cached(&self) -> Result<String, Faults> {
+        let Some(file) = &self.authorization_config else { return Ok(CACHED.to_owned()) };
+        let origin = file.display().to_string();
+        let document = authorization::read(&utf8(read(file)?, &origin)?, &origin).map_err(|fault| fault.to_string())?;
+        let kept = document.and_then(|it| it.unauthorized_kept());
+        let kept = kept.ok_or_else(|| format!("`{origin}` is no AuthorizationConfiguration with a webhook"))?;
+        Ok(humantime::format_duration(kept).to_string())
     }
 }
 
@@ -197,15 +221,8 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// A gate reads while we write: the whole list, or the one before.
-fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut new = file.as_os_str().to_owned();
-    new.push(".new");
-    fs::write(&new, bytes)?;
-    fs::rename(new, file)
-}
-
-/// What a gate does not refuse, kube-apiserver keeps for `unauthorizedTTL`: to it, no opinion is no permission.
+/// Long enough for any list, and within what a date can say.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 const CACHED: &str = "the `unauthorizedTTL` of its AuthorizationConfiguration (30s if it names none)";
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ pub fn static_pod(config: &Config, pod: &Pod) -> Result<String, Vec<String>> {
 
 /// Every file that a gate reads, and the key that names it.
 fn files(config: &Config) -> Vec<(String, PathBuf)> {
+    // Folders, where another file takes the place of the one before: the mount of a file would keep the old one.
+    let folder = |file: &PathBuf| file.parent().map_or_else(|| file.clone(), Path::to_owned);
     let mut all = Vec::new();
     if let Some(webhook) = &config.webhook {
         for (key, path) in
@@ -77,7 +79,7 @@ fn files(config: &Config) -> Vec<(String, PathBuf)> {
     }
     match &config.cluster {
         Some(Cluster::Kubeconfig(path)) => all.push(("cluster.kubeconfig".into(), path.clone())),
-        Some(Cluster::Facts(path)) => all.push(("cluster.facts".into(), path.clone())),
+        Some(Cluster::Facts(path)) => all.push(("cluster.facts".into(), folder(path))),
         Some(Cluster::InCluster) | None => {}
     }
     if let Some(posture) = &config.posture {
@@ -86,8 +88,6 @@ fn files(config: &Config) -> Vec<(String, PathBuf)> {
         let authority = posture.probes.as_ref().and_then(|it| it.kubelet_ca.clone());
         all.extend(authority.map(|it| ("posture.probes.kubeletCA".to_owned(), it)));
     }
-    // Folders, where another file takes the place of the one before: the mount of a file would keep the old one.
-    let folder = |file: &PathBuf| file.parent().map_or_else(|| file.clone(), Path::to_owned);
     if let Some(revocation) = &config.revocation {
         all.push(("revocation.list".into(), folder(&revocation.list)));
         all.push(("revocation.publicKey".into(), revocation.public_key.clone()));
@@ -113,7 +113,7 @@ fn text(pod: &Pod, state: &Path, more: &BTreeSet<PathBuf>, port: u16, host: &str
         let _infallible = writeln!(volumes, "  - name: named-{at}\n    hostPath: {{path: {file}}}");
     }
     if !more.is_empty() {
-        mounts.insert_str(0, "    # What the configuration names elsewhere.\n");
+        mounts.insert_str(0, "    # What the configuration names elsewhere, as it is when the pod starts: replace a file, and restart the pod.\n");
     }
     format!(
         "# One gate beside each kube-apiserver: copy to /etc/kubernetes/manifests/pathgate.yaml on every control-plane node.

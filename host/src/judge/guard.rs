@@ -102,6 +102,8 @@ pub fn lock_outs(judge: &Judge, set: &Set, now: u64) -> Result<Vec<LockOut>, Str
             decision = judge.consider(set, Door::Command, now, request.clone(), None);
         }
         match decision.verdict {
+            // A plugin of the set in force that rests is asked by nobody: that it refuses, nothing shows.
+            Verdict::Deny if rests(&decision) => {}
             Verdict::Deny => lock_outs.push(LockOut { flow, rule: decision.rule, reason: decision.reason }),
             Verdict::NoOpinion | Verdict::Allow => {}
         }
@@ -112,6 +114,12 @@ pub fn lock_outs(judge: &Judge, set: &Set, now: u64) -> Result<Vec<LockOut>, Str
 /// Whether the machine was too busy for a plugin to answer in time, which says nothing about what the plugin refuses.
 fn ran_late(decision: &Decision) -> bool {
     decision.opinions.iter().any(|it| matches!(it.failure, Some(Failure::Deadline | Failure::Busy)))
+}
+
+fn rests(decision: &Decision) -> bool {
+    let decisive = decision.opinions.iter().filter(|it| it.verdict == Verdict::Deny && !it.shadow);
+    let mut failures = decisive.map(|it| it.failure).peekable();
+    failures.peek().is_some() && failures.all(|it| it == Some(Failure::Quarantined))
 }
 
 /// Once is chance on a busy machine; five times in a row is a plugin that needs too long.

@@ -42,6 +42,19 @@ fn a_set_that_would_cut_off_who_repairs_the_cluster_is_refused() {
 }
 
 #[test]
+fn a_grant_for_an_hour_counts_at_the_door_and_does_not_blind_the_guard() {
+    let world = World::with(vec![spec("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": []}}))]);
+    let (user, long) = ("kube-apiserver-kubelet-client", Duration::from_secs(3_600));
+    let grant = Grant::new(user.into(), Path::ApiserverToKubelet, "why".into(), SystemTime::now(), long);
+    world.judge.break_glass(Some(grant));
+    let proxy = json!({"verb": "get", "resource": "nodes", "subresource": "proxy", "name": "a"});
+    let ask = world.ask(user, proxy).request;
+    let at_the_door = world.judge.consider(&world.set(), Door::Webhook, now(), ask, None);
+    assert_eq!((at_the_door.verdict, at_the_door.rule.as_str()), (Verdict::NoOpinion, "gate/break-glass"));
+    assert!(!lock_outs(&world.judge, &world.set(), now()).unwrap().is_empty());
+}
+
+#[test]
 fn a_set_in_the_shadow_locks_nobody_out_and_is_on_record() {
     let shadow = Spec { shadow: true, ..spec("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": []}})) };
     let world = World::with(vec![shadow]);

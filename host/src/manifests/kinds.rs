@@ -1,5 +1,6 @@
 //! What each kind of file says. Rules of Kubernetes' own defaults; no file says more than it says.
 
+use super::Apiserver;
 use crate::posture::{About, Authz, Bypass, Claim, Client, FileFault, Says, Server, Shown, Transport, Tunnel};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -22,6 +23,7 @@ pub(super) struct Said {
     /// Configurations of kubelets, until it is known whose they are.
     kubelets: Vec<(PathBuf, Vec<(Says, String)>)>,
     masters: Vec<PathBuf>,
+    apiservers: Vec<Apiserver>,
     unseen: Vec<FileFault>,
 }
 
@@ -51,6 +53,10 @@ impl Said {
     }
 
     /// The kubeconfigs whose user kube-apiserver asks nobody about.
+    pub fn apiservers(&mut self) -> Vec<Apiserver> {
+        std::mem::take(&mut self.apiservers)
+    }
+
     pub fn masters(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.masters)
     }
@@ -83,6 +89,10 @@ impl Said {
             let is_apiserver = words().next().is_some_and(|it| it.rsplit('/').next() == Some("kube-apiserver"));
             if is_apiserver {
                 let flags = flags(words());
+                let authorization = flags.get("authorization-config").filter(|it| !it.is_empty()).cloned();
+                let mode = flags.get("authorization-mode");
+                let asks_webhook_first = mode.is_some_and(|modes| modes.split(',').next() == Some("Webhook"));
+                self.apiservers.push(Apiserver { manifest: path.to_owned(), authorization, asks_webhook_first });
                 let minor = minor(text(container, "image"));
                 self.apiserver(path, &flags, minor);
             }

@@ -37,6 +37,8 @@ pub struct Plugin {
     asks: Asks,
     code: Code,
     breaker: Breaker,
+    /// Whether it rests after failing too often.
+    pub(super) rests: bool,
     pub(super) metrics: PluginMetrics,
 }
 
@@ -124,6 +126,7 @@ impl Plugin {
             asks,
             code,
             breaker: Breaker::default(),
+            rests: true,
             metrics: PluginMetrics::default(),
             spec,
         })
@@ -202,7 +205,7 @@ impl Plugin {
         request: &Request,
         left: Option<Duration>,
     ) -> Result<Answer, Failed> {
-        if !self.breaker.admits(now) {
+        if self.rests && !self.breaker.admits(now) {
             return Err(Failed::new(Failure::Quarantined, "it failed too often"));
         }
         let patience = left.map_or(self.bounds.patience, |left| left.min(self.bounds.patience));
@@ -212,7 +215,7 @@ impl Plugin {
             Ok(_) => self.breaker.succeeded(),
             // Not its fault.
             Err(Failed { kind: Failure::Busy, .. }) => {}
-            Err(_) if self.breaker.failed(now) => {
+            Err(_) if self.rests && self.breaker.failed(now) => {
                 tracing::warn!(plugin = self.name, "plugin fails again and again: not asked for 30 s");
             }
             Err(_) => {}

@@ -13,12 +13,17 @@ fn list() -> List {
 }
 
 #[test]
-fn an_older_list_does_not_bring_a_credential_back() {
-    assert!(follows(1, 0).is_ok() && follows(1, 1).is_ok());
-    assert_eq!(
-        follows(1, 2).unwrap_err().to_string(),
-        "has the serial 1, and 2 was in force before: an older list must not bring a credential back"
-    );
+fn neither_an_older_list_nor_a_twin_brings_a_credential_back() {
+    let mark = |serial, users: &[&str]| {
+        let mut list = List { serial, ..list() };
+        list.revoked.insert(Kind::Users, users.iter().map(|it| ((*it).to_owned(), String::new())).collect());
+        list.mark().unwrap()
+    };
+    let known = mark(2, &["mallory"]);
+    assert_eq!(mark(2, &["mallory"]).follows(&known), Ok(()));
+    assert_eq!(mark(3, &[]).follows(&known), Ok(()));
+    assert_eq!(mark(1, &["mallory"]).follows(&known), Err(Rollback::Older { serial: 1, known: 2 }));
+    assert_eq!(mark(2, &["eve"]).follows(&known), Err(Rollback::Twin(2)));
 }
 
 #[test]

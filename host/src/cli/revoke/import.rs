@@ -35,7 +35,8 @@ pub(super) struct Entries {
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
     /// A certificate revocation list in PEM. kube-apiserver tells a certificate by its SHA-256 only, so it revokes those
-    /// among `--among` that are on it.
+    /// among `--among` that are on it. Its signature is not checked:
+    /// take it from where you trust.
     #[arg(long, value_name = "FILE", requires = "among")]
     crl: Vec<PathBuf>,
     /// Certificates in PEM that a `--crl` may revoke.
@@ -44,6 +45,11 @@ pub(super) struct Entries {
 }
 
 impl Entries {
+    pub(super) fn is_empty(&self) -> bool {
+        let named = [&self.certificate, &self.token, &self.user, &self.uid, &self.pod, &self.node];
+        named.iter().all(|it| it.is_empty()) && self.from.is_empty() && self.crl.is_empty()
+    }
+
     /// Everything, understood; or every fault.
     pub(super) fn read(&self, reason: &str) -> Result<Revoked, Faults> {
         let mut found = Found { revoked: Revoked::new(), faults: Vec::new() };
@@ -178,7 +184,7 @@ impl Found {
             let Ok((_, certificate)) = X509Certificate::from_der(&der) else { continue };
             let key = (certificate.issuer().as_raw().to_vec(), certificate.raw_serial().to_vec());
             if dead.remove(&key) {
-                self.insert(Kind::Certificates, digest, reason);
+                self.entry(Kind::Certificates, &digest, reason, "");
             }
         }
         eprintln!(
@@ -189,12 +195,16 @@ impl Found {
 
     fn list(&mut self, file: &Path, bytes: &[u8], dead: &mut BTreeSet<(Vec<u8>, Vec<u8>)>) {
         let mut any = false;
-        for der in CertificateRevocationListDer::pem_slice_iter(bytes).flatten() {
-            if let Ok((_, list)) = CertificateRevocationList::from_der(&der) {
-                any = true;
-                let issuer = list.issuer().as_raw();
-                dead.extend(list.iter_revoked_certificates().map(|it| (issuer.to_vec(), it.raw_serial().to_vec())));
-            }
+        for der in CertificateRevocationListDer::pem_slice_iter(bytes) {
+            let Ok(der) = der else {
+                return self.faults.push(format!("`{}` holds a PEM block that cannot be read", file.display()));
+            };
+            let Ok((_, list)) = CertificateRevocationList::from_der(&der) else {
+                return self.faults.push(format!("`{}` holds a revocation list that cannot be read", file.display()));
+            };
+            any = true;
+            let issuer = list.issuer().as_raw();
+            dead.extend(list.iter_revoked_certificates().map(|it| (issuer.to_vec(), it.raw_serial().to_vec())));
         }
         if !any {
             self.faults.push(format!("`{}` holds no certificate revocation list in PEM", file.display()));
