@@ -197,6 +197,10 @@ impl Feed {
                 return None;
             }
             let line = line.trim_end();
+            // The last chunk; the connection stays for another request.
+            if line == "0" {
+                return None;
+            }
             if let Some(row) = line.strip_prefix("id: ") {
                 id = Some(row.parse().expect("a row"));
             } else if let Some(event) = line.strip_prefix("event: ") {
