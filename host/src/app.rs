@@ -71,7 +71,7 @@ impl Bound {
         };
         let mut registry = Registry::with_prefix("pathgate");
         // Before anything is read: what changes while plugins compile is seen by the first look.
-        let seen = reload::fingerprint(text, &[&config]);
+        let stamps = reload::stamps(&config);
         let (specs, in_force) = specs(&config)?;
         let plugins =
             Arc::new(Plugins::new(compile_cache()).map_err(|error| one("start the sandbox engine", error.as_ref()))?);
@@ -118,8 +118,15 @@ impl Bound {
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
         let witnesses = Witnesses { facts, posture: config.posture.clone().unwrap_or_default() };
         let glass = config.break_glass.clone().map(|section| Arc::new(Glass::new(section)));
-        let reload =
-            Arc::new(Reload::new(file, seen, (config, in_force), plugins.clone(), judge.clone(), handle, reloader));
+        let reload = Arc::new(Reload::new(
+            file,
+            (text, stamps),
+            (config, in_force),
+            plugins.clone(),
+            judge.clone(),
+            handle,
+            reloader,
+        ));
         let stage = None;
         Ok(Bound {
             webhook,

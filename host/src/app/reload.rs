@@ -42,6 +42,8 @@ pub(super) struct Reload {
 
 struct State {
     running: Config,
+    /// What the files that it names were when it was taken.
+    files: Vec<String>,
     /// What was looked at last, good or bad: digests of the file and of every module.
     seen: Vec<String>,
     /// When that was.
@@ -51,20 +53,21 @@ struct State {
 impl Reload {
     pub(super) fn new(
         file: PathBuf,
-        seen: Vec<String>,
+        (text, files): (&str, Vec<String>),
         (running, revocation): (Config, Option<InForce>),
         plugins: Arc<Plugins>,
         judge: Arc<Judge>,
         journal: Option<Journal>,
         reloader: Option<Arc<Reloader>>,
     ) -> Reload {
+        let seen = [vec![digest(text.as_bytes())], files.clone()].concat();
         Reload {
             file,
             plugins,
             judge,
             journal,
             reloader,
-            state: Mutex::new(State { running, seen, at: Instant::now() }),
+            state: Mutex::new(State { running, files, seen, at: Instant::now() }),
             revocation: Mutex::new(revocation),
             fault: Mutex::default(),
         }
@@ -120,8 +123,12 @@ impl Reload {
             }
         };
         let parsed = Config::parse(&text, &self.file.display().to_string());
-        let configs: Vec<_> = [Some(&state.running), parsed.as_ref().ok()].into_iter().flatten().collect();
-        let seen = fingerprint(&text, &configs);
+        let files = stamps(&state.running);
+        let mut seen = vec![digest(text.as_bytes())];
+        seen.extend(files.iter().cloned());
+        if let Some(other) = parsed.as_ref().ok().filter(|it| **it != state.running) {
+            seen.extend(stamps(other));
+        }
         // What was refused for a passing reason, as a plugin that rested, is good without another change.
         let is_again = self.is_refused() && state.at.elapsed() >= AGAIN;
         if seen == state.seen && !is_again {
@@ -131,7 +138,8 @@ impl Reload {
         let faults = match parsed {
             Ok(config) => match self.take(&state.running, &config) {
                 Ok(changed) => {
-                    state.seen = fingerprint(&text, &[&config]);
+                    state.files = if config == state.running { files } else { stamps(&config) };
+                    state.seen = [vec![digest(text.as_bytes())], state.files.clone()].concat();
                     state.running = config;
                     *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return changed;
@@ -142,8 +150,14 @@ impl Reload {
         };
         self.refuse(&faults.join("; "));
         // What the running configuration names may have changed as well, a revocation list above all.
-        let running = state.running.clone();
-        self.take(&running, &running).unwrap_or(false)
+        if files == state.files {
+            return false;
+        }
+        let taken = self.take(&state.running, &state.running);
+        if taken.is_ok() {
+            state.files = files;
+        }
+        taken.unwrap_or(false)
     }
 
     fn is_refused(&self) -> bool {
@@ -229,21 +243,20 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// Digests of the file and of what these configurations name.
-pub(super) fn fingerprint(text: &str, configs: &[&Config]) -> Vec<String> {
-    let plugins = configs.iter().flat_map(|it| it.plugins.iter().flatten());
-    let modules = plugins.filter_map(|plugin| match &plugin.module {
+/// What changes when a file does that a configuration names.
+pub(super) fn stamps(config: &Config) -> Vec<String> {
+    let modules = config.plugins.iter().flatten().filter_map(|plugin| match &plugin.module {
         Module::Builtin => None,
         // A file that cannot be read is a change that will be refused with its reason.
         Module::File(path) => Some(fs::read(path).map_or_else(|error| error.to_string(), |bytes| digest(&bytes))),
     });
     // A list may be long, and is replaced as a whole.
-    let lists = configs.iter().filter_map(|it| it.revocation.as_ref()).flat_map(|it| [&it.list, &it.public_key]);
+    let lists = config.revocation.iter().flat_map(|it| [&it.list, &it.public_key]);
     let lists = lists.map(|path| match fs::metadata(path) {
         Ok(meta) => format!("{} {:?}", meta.len(), meta.modified().ok()),
         Err(error) => error.to_string(),
     });
-    std::iter::once(digest(text.as_bytes())).chain(modules).chain(lists).collect()
+    modules.chain(lists).collect()
 }
 
 /// A person who edits a file looks at the result after about that long.
