@@ -288,4 +288,34 @@ mod tests {
         }
         assert_eq!(fixed(&config(""), &config("plugins: []\n")), Ok(()));
     }
+
+    #[test]
+    fn what_a_configuration_names_is_loaded_again_only_when_it_changes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, module) = (folder.path().join("gate.yaml"), folder.path().join("tunnel.wasm"));
+        let component = crate::plugins::builtin()["tunnel"];
+        fs::write(&module, component).expect("the module");
+        let (pin, path) = (digest(component), module.display());
+        let text = format!(
+            "apiVersion: pathgate.io/v1alpha1\nkind: Gate\nplugins: [{{name: tunnel, module: '{path}', sha256: '{pin}'}}]\n"
+        );
+        fs::write(&file, &text).expect("the configuration");
+        let config = Config::parse(&text, "gate.yaml").expect("a configuration");
+        let plugins = Arc::new(Plugins::new(None).expect("an engine"));
+        let judge = Arc::new(Judge::new(plugins.clone(), None, crate::inventory::Inventory::default()));
+        activate(&plugins, &judge, specs(&config).expect("a module").0).expect("a set");
+        let stamps = stamps(&config);
+        let reload = Reload::new(file.clone(), (&text, stamps), (config, None), plugins.clone(), judge, None, None);
+        let look = || (reload.look(), plugins.current().generation);
+        assert_eq!([look(), look()], [(false, 1), (false, 1)]);
+        // Neither does an edit that is refused, nor its second look.
+        fs::write(&file, text.clone() + "surprise: 1\n").expect("a bad edit");
+        assert_eq!([look(), look()], [(false, 1), (false, 1)]);
+        fs::write(&file, text.clone() + "# better\n").expect("a good edit");
+        assert_eq!([look(), look(), look()], [(true, 2), (false, 2), (false, 2)]);
+        // An edit that waits for a restart, and then a module that it does not let through.
+        fs::write(&file, text + "journal: {url: 'sqlite:///a'}\n").expect("an edit");
+        fs::write(&module, "no module").expect("a bad module");
+        assert_eq!([look(), look()], [(false, 2), (false, 2)]);
+    }
 }
