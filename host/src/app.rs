@@ -1,5 +1,6 @@
 //! Puts the parts together: binds everything first, then runs until told to stop, and drains.
 
+mod disk;
 mod glass;
 mod load;
 mod reload;
@@ -36,6 +37,7 @@ use tracing::{Instrument, info, info_span, warn};
 use wire::Event;
 use witnesses::Witnesses;
 
+pub use disk::replace;
 pub use load::{Fault, activate, chain, compile_cache, specs};
 
 /// A gate that has all its addresses, plugins and files, and waits to be run.

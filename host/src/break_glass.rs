@@ -48,15 +48,18 @@ impl Grant {
     /// Whether it counts at this time, in milliseconds since 1970.
     pub fn is_in_force(&self, at: u64) -> bool {
         let at = UNIX_EPOCH.checked_add(Duration::from_millis(at));
-        let bounds = humantime::parse_rfc3339(&self.issued).ok().zip(humantime::parse_rfc3339(&self.expires).ok());
         // Clocks differ a little; a grant from the future is none.
-        at.zip(bounds).is_some_and(|(at, (from, end))| at + SKEW >= from && at < end)
+        at.zip(self.bounds()).is_some_and(|(at, (from, end))| at + SKEW >= from && at < end)
     }
 
     /// Whether its time has not begun, by more than clocks differ.
     pub fn is_early(&self, at: u64) -> bool {
         let at = UNIX_EPOCH.checked_add(Duration::from_millis(at)).and_then(|at| at.checked_add(SKEW));
-        at.zip(humantime::parse_rfc3339(&self.issued).ok()).is_some_and(|(at, from)| at < from)
+        at.zip(self.bounds()).is_some_and(|(at, (from, _))| at < from)
+    }
+
+    fn bounds(&self) -> Option<(SystemTime, SystemTime)> {
+        humantime::parse_rfc3339(&self.issued).ok().zip(humantime::parse_rfc3339(&self.expires).ok())
     }
 
     /// As people are told: in a log, in the journal, on the page.
@@ -84,8 +87,7 @@ impl Document for Grant {
         if self.reason.trim().is_empty() || self.reason.len() > 200 || self.reason.chars().any(char::is_control) {
             return Err("must say why, in one line of at most 200 letters".into());
         }
-        let bounds = humantime::parse_rfc3339(&self.issued).ok().zip(humantime::parse_rfc3339(&self.expires).ok());
-        match bounds.and_then(|(from, end)| end.duration_since(from).ok()) {
+        match self.bounds().and_then(|(from, end)| end.duration_since(from).ok()) {
             Some(long) if long <= DAY => Ok(()),
             Some(_) => Err("is for longer than a day; sign a new one when it ends".into()),
             None => Err("must have times in order, as 2027-01-31T00:00:00Z".into()),

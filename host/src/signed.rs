@@ -8,11 +8,6 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::Path,
-};
 
 /// What can be signed.
 pub trait Document: Serialize + DeserializeOwned {
@@ -112,26 +107,6 @@ impl<T: Document> Signed<T> {
         UnparsedPublicKey::new(&ED25519, &key.0).verify(&message, &signature).map_err(|_| Error::Signature)?;
         check(&self.document)?;
         Ok(self.document)
-    }
-}
-
-/// Puts a file in the place of another, whole, and on the disk before it counts. Somebody who writes it at the same time is
-/// an error.
-pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut new = file.as_os_str().to_owned();
-    new.push(".new");
-    let written = File::create_new(&new).and_then(|mut it| it.write_all(bytes).and_then(|()| it.sync_all()));
-    match written.and_then(|()| fs::rename(&new, file)) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let new = new.display();
-            Err(io::Error::other(format!("somebody else writes it; if nobody does, remove `{new}`")))
-        }
-        Err(error) => {
-            // What is half written is in nobody's way then.
-            let _ = fs::remove_file(&new);
-            Err(error)
-        }
-        Ok(()) => Ok(()),
     }
 }
 

@@ -1,12 +1,12 @@
 //! A signed grant lets one user pass one path's plugin for a while, and everybody sees it.
 
 use crate::{
-    gate::{AGENT, Gate, REFUSED, SOON, command, told},
+    gate::{AGENT, Gate, REFUSED, SOON, command, is_denied, told},
     process::{Output, eventually, run},
 };
 use anyhow::{Result, ensure};
 use rcgen::{KeyPair, PKCS_ED25519};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{fs, path::Path};
 
 #[test]
@@ -93,8 +93,4 @@ fn grant(key: &Path, user: &str, path: &str, long: &str, reason: &str) -> Result
     command.arg("break-glass").arg("--key").arg(key);
     command.args(["--user", user, "--path", path, "--for", long, "--reason", reason]);
     run(&mut command, b"", SOON)
-}
-
-fn is_denied(answer: &Value) -> bool {
-    answer.pointer("/status/denied") == Some(&Value::Bool(true))
 }

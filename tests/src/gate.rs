@@ -227,6 +227,11 @@ pub fn told(answer: &Value) -> Result<(String, String)> {
     Ok((reason.to_owned(), id.trim_end_matches(')').to_owned()))
 }
 
+/// Whether an answer refuses.
+pub fn is_denied(answer: &Value) -> bool {
+    answer.pointer("/status/denied") == Some(&Value::Bool(true))
+}
+
 /// An answer without what it may repeat of the question.
 pub fn subset(answer: &Value) -> Value {
     json!({"apiVersion": answer["apiVersion"], "kind": answer["kind"], "status": answer["status"]})

@@ -1,7 +1,7 @@
 //! A credential is taken back by a signed list: with the command that writes it, in the gate that takes it.
 
 use crate::{
-    gate::{AGENT, Gate, SOON, TWIN, command, example},
+    gate::{AGENT, Gate, SOON, TWIN, command, example, is_denied},
     pki::Authority,
     process::{Output, eventually, run},
     world,
@@ -177,8 +177,4 @@ fn show(folder: &Path) -> Result<Output> {
 fn ok(output: Output) -> Result<()> {
     ensure!(output.code == Some(0), "{output:?}");
     Ok(())
-}
-
-fn is_denied(answer: &Value) -> bool {
-    answer.pointer("/status/denied") == Some(&Value::Bool(true))
 }

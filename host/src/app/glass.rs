@@ -1,13 +1,13 @@
 //! Looks for a signed grant that lets somebody pass, and says loudly while there is one.
 
-use super::note;
+use super::{disk::public_key, note};
 use crate::{
     break_glass::Grant,
     config::BreakGlass,
     health::Health,
     journal::Journal,
     judge::{self, Judge},
-    signed::{PublicKey, Signed},
+    signed::Signed,
 };
 use std::{
     fs, io,
@@ -74,10 +74,7 @@ impl Glass {
 
     fn read(&self) -> Result<Option<Grant>, String> {
         // With or without a grant: the night that it is needed is no time to find the key missing.
-        let key = fs::read(&self.section.public_key)
-            .map_err(|error| error.to_string())
-            .and_then(|pem| PublicKey::from_pem(&pem).map_err(|error| error.to_string()))
-            .map_err(|why| format!("cannot be checked: `{}` {why}", self.section.public_key.display()))?;
+        let key = public_key(&self.section.public_key)?;
         let bytes = match fs::read(&self.section.grant) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,12 +1,15 @@
 //! The revocation list on disk: read, held against its key and its serial, and given to the plugin that judges by it.
 
-use super::chain;
+use super::{
+    chain,
+    disk::{public_key, replace},
+};
 use crate::{
     config::Revocation,
     health::Health,
     plugins::{MAX_MEMORY, Spec},
     revocation::{List, Mark},
-    signed::{PublicKey, Signed},
+    signed::Signed,
 };
 use std::{
     fs,
@@ -46,7 +49,7 @@ pub fn remember(section: &Revocation, mark: &Mark) -> Result<(), String> {
     if fs::read_to_string(file).is_ok_and(|old| old == text) {
         return Ok(());
     }
-    crate::signed::replace(file, text.as_bytes()).map_err(|error| format!("write `{}`: {error}", file.display()))
+    replace(file, text.as_bytes()).map_err(|error| format!("write `{}`: {error}", file.display()))
 }
 
 impl InForce {
@@ -80,10 +83,7 @@ fn blunt(spec: &Spec) -> Option<&'static str> {
 }
 
 fn read(section: &Revocation) -> Result<List, String> {
-    let key = fs::read(&section.public_key)
-        .map_err(|error| error.to_string())
-        .and_then(|pem| PublicKey::from_pem(&pem).map_err(|error| error.to_string()))
-        .map_err(|why| format!("cannot be checked: `{}` {why}", section.public_key.display()))?;
+    let key = public_key(&section.public_key)?;
     let bytes = fs::read(&section.list).map_err(|error| format!("cannot be read: {error}"))?;
     let list: List =
         Signed::from_json(&bytes).and_then(|signed| signed.verify(&key)).map_err(|error| error.to_string())?;

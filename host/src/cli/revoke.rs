@@ -4,10 +4,10 @@ mod import;
 
 use super::{Ending, Faults, Output, check::utf8, output, read, read_config};
 use crate::{
-    app::chain,
+    app::{chain, replace},
     authorization,
     revocation::{Kind, List, Revoked},
-    signed::{self, Key, PublicKey, Signed},
+    signed::{Key, PublicKey, Signed},
 };
 use clap::{Args, Subcommand};
 use import::Entries;
@@ -121,8 +121,7 @@ impl Change {
         let end = end.ok_or_else(|| "--expires: ten years at most".to_owned())?;
         let list = list.next(now, end);
         let text = Signed::sign(list.clone(), &key).and_then(|it| it.to_json()).map_err(|error| chain(&error))?;
-        signed::replace(&self.list, text.as_bytes())
-            .map_err(|error| format!("write `{}`: {error}", self.list.display()))?;
+        replace(&self.list, text.as_bytes()).map_err(|error| format!("write `{}`: {error}", self.list.display()))?;
         let shown = Changed { serial: list.serial, changed, entries: list.count(), expires: &list.expires };
         output::line(self.output, &shown, || {
             format!(

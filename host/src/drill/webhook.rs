@@ -2,7 +2,7 @@
 //! nothing asked twice.
 
 use super::{kubeconfig::Access, pack::pack, score::Got};
-use crate::review;
+use crate::{app::chain, review};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -14,7 +14,7 @@ use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilde
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use serde_json::Value;
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time;
 use tokio_util::task::TaskTracker;
 
@@ -143,16 +143,6 @@ fn with_timeout(address: &Uri) -> Result<Uri, hyper::http::Error> {
     let mut parts = address.clone().into_parts();
     parts.path_and_query = Some(format!("{path}?{query}timeout={}s", TIMEOUT.as_secs()).try_into()?);
     Ok(Uri::from_parts(parts)?)
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut story = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        story = format!("{story}: {error}");
-        source = error.source();
-    }
-    story
 }
 
 /// Three times what kube-apiserver's configuration usually gives a webhook.
