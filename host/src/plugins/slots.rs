@@ -7,8 +7,14 @@ use std::{
 
 /// As many permits as the pool has instances.
 pub(super) struct Slots {
-    free: Mutex<u32>,
+    places: Mutex<Places>,
     returned: Condvar,
+}
+
+struct Places {
+    free: u32,
+    /// Telling nobody costs a system call, and it would be one for each decision.
+    waiting: u32,
 }
 
 /// A permit for one instance; given back when dropped.
@@ -19,27 +25,32 @@ pub(super) struct Slot<'a> {
 
 impl Slots {
     pub(super) fn new(count: u32) -> Slots {
-        Slots { free: Mutex::new(count), returned: Condvar::new() }
+        Slots { places: Mutex::new(Places { free: count, waiting: 0 }), returned: Condvar::new() }
     }
 
     /// Waits at most this long.
     pub(super) fn take(&self, limit: Duration) -> Option<Slot<'_>> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = *free == 0;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = places.free == 0;
         if waited {
-            (free, _) = self
+            places.waiting += 1;
+            (places, _) = self
                 .returned
-                .wait_timeout_while(free, limit, |free| *free == 0)
+                .wait_timeout_while(places, limit, |places| places.free == 0)
                 .unwrap_or_else(PoisonError::into_inner);
+            places.waiting -= 1;
         }
-        *free = free.checked_sub(1)?;
+        places.free = places.free.checked_sub(1)?;
         Some(Slot { slots: self, waited })
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        *self.slots.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.slots.returned.notify_one();
+        let mut places = self.slots.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.free += 1;
+        if places.waiting > 0 {
+            self.slots.returned.notify_one();
+        }
     }
 }

