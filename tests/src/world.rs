@@ -22,7 +22,7 @@ pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 
-/// The real command, built once a run in the profile of the tests.
+/// The real command, built once a run in the profile of the tests; or the program that `PATHGATE_PROGRAM` names.
 pub fn pathgate() -> Result<&'static Path> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match BUILT.get_or_init(|| build_pathgate().map_err(|error| format!("{error:#}"))) {
@@ -41,6 +41,9 @@ pub fn skip(why: &str) -> Result<()> {
 }
 
 fn build_pathgate() -> Result<PathBuf> {
+    if let Some(program) = env::var_os("PATHGATE_PROGRAM") {
+        return Ok(program.into());
+    }
     // target/PROFILE/deps/suite-HASH, whatever the target folder is.
     let suite = env::current_exe()?;
     let folder = suite.ancestors().nth(2).context("the tests run outside of a target folder")?;

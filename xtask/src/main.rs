@@ -12,6 +12,7 @@ mod metadata;
 mod plugins;
 mod program;
 mod repo;
+mod screenshots;
 mod setup;
 mod test;
 mod tidy;
@@ -70,6 +71,7 @@ fn act(words: &[&str]) -> Result<(), Fault> {
             println!("{}", folder.display());
         }
         ["test"] => test::everything(&repo)?,
+        ["screenshots"] => println!("{}", screenshots::screenshots(&repo)?.display()),
         ["tidy"] => tidy::check(&repo)?,
         ["dist"] => println!("{}", dist::dist(&repo)?.display()),
         ["demo", "--", arguments @ ..] | ["demo", arguments @ ..] => match demo::demo(&repo, arguments)? {},
@@ -78,7 +80,7 @@ fn act(words: &[&str]) -> Result<(), Fault> {
         ["bench", "webhook"] => bench::webhook(&repo)?,
         ["bench", "startup"] => bench::startup(&repo)?,
         ["bench", name, ..] => return Err(Fault::Usage(format!("no bench is called `{name}`\n\n{}", bench::LIST))),
-        ["setup" | "plugins" | "dashboard" | "test" | "tidy" | "dist", extra, ..] => {
+        ["setup" | "plugins" | "dashboard" | "screenshots" | "test" | "tidy" | "dist", extra, ..] => {
             return Err(Fault::Usage(format!("`{extra}` is one word too many")));
         }
         [verb, ..] => return Err(Fault::Usage(format!("no verb is called `{verb}`"))),
@@ -106,6 +108,7 @@ cargo xtask VERB
   plugins        builds every plugin into target/plugins/NAME.wasm, and leaves alone what did not change
   dashboard      builds the dashboard into target/dashboard, compressed and ready to be embedded; only if it changed
   test           everything: setup, plugins, dashboard, format, tidy, lints, all tests, with a real Kubernetes where it can be built
+  screenshots    takes the pictures of the dashboard that the documentation shows, from a demo of the release
   tidy           checks what the compiler cannot: floors, links, cases, forbidden words
   dist           puts the release at target/dist/pathgate, with SHA256SUMS and an SBOM beside it
   bench [NAME]   measures one of: decide, webhook, startup; without a name, lists what each measures";

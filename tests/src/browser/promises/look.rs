@@ -18,8 +18,8 @@ const VIEWS: [(&str, &str); 8] = [
     ("/nowhere", "nowhere"),
 ];
 const SCHEMES: [(Scheme, &str); 2] = [(Scheme::Light, "light"), (Scheme::Dark, "dark")];
-/// A telephone, a laptop, a desk.
-const WIDTHS: [u32; 3] = [360, 1440, 2560];
+/// A telephone, a laptop, a desk: width and height.
+const SIZES: [(u32, u32); 3] = [(360, 1000), (1440, 1560), (2560, 1560)];
 
 /// Both schemes, because contrast is part of it.
 pub async fn no_view_has_a_fault_that_axe_finds(setting: &mut Setting) -> Result<()> {
@@ -59,9 +59,9 @@ async fn judge(page: &super::Page) -> Result<Vec<String>> {
 pub async fn no_view_scrolls_sideways_at_any_width(setting: &mut Setting) -> Result<()> {
     let page = setting.shown("/", 1440, 1000, Scheme::Light).await?;
     let mut wide = Vec::new();
-    for width in WIDTHS {
-        page.client.set_window_size(width.max(500), 1000).await?;
-        narrow(&page, width).await?;
+    for (width, height) in SIZES {
+        page.client.set_window_size(width.max(500), height).await?;
+        fit(&page, width, height).await?;
         for (path, name) in VIEWS {
             page.client.goto(&format!("http://{}{path}", setting.show.address)).await?;
             page.until("live", super::LIVE).await?;
@@ -86,17 +86,17 @@ const BEYOND: &str = "(() => {
 })()";
 
 /// Chromium's window has a least width; the device's metrics have none.
-async fn narrow(page: &super::Page, width: u32) -> Result<()> {
-    let metrics = serde_json::json!({"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false});
+async fn fit(page: &super::Page, width: u32, height: u32) -> Result<()> {
+    let metrics = serde_json::json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
     page.devtools("Emulation.setDeviceMetricsOverride", metrics).await
 }
 
-/// Kept under `target/screenshots`, to be looked at by a person.
+/// Kept under `target/screenshots`, to be looked at by a person; `cargo xtask screenshots` puts some of them into `docs`.
 pub async fn every_view_has_its_picture(setting: &mut Setting) -> Result<()> {
     for (scheme, word) in SCHEMES {
         let page = setting.shown("/", 1440, 1000, scheme).await?;
-        for width in WIDTHS {
-            narrow(&page, width).await?;
+        for (width, height) in SIZES {
+            fit(&page, width, height).await?;
             for (path, name) in VIEWS {
                 page.client.goto(&format!("http://{}{path}", setting.show.address)).await?;
                 page.until("live", super::LIVE).await?;
