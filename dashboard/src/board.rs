@@ -28,8 +28,20 @@ pub struct Section {
     /// The journal has older ones.
     pub cut: bool,
     pub folds: Vec<Fold>,
-    /// Folds that are not drawn.
-    pub hidden: usize,
+    pub older: Older,
+}
+
+/// How a reader comes to older decisions of a class than those drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Older {
+    /// There are none.
+    None,
+    /// This many lines are held, and need only be drawn.
+    Held(usize),
+    /// The journal has them, before this row.
+    Before(u64),
+    /// A page holds no more: the query has to say which.
+    TooMany,
 }
 
 /// Decisions that are the same but for time and target, shown as their newest.
@@ -99,9 +111,15 @@ fn section(rows: &Rows, class: Class) -> Section {
             fold.asks = format!("{}, {} targets", kind(&fold.decision), targets.len());
         }
     }
-    let hidden = folds.len().saturating_sub(MOST_DRAWN);
-    folds.truncate(MOST_DRAWN);
-    Section { class, held: shelf.count(), cut: shelf.cut, folds, hidden }
+    let drawn = PAGE.saturating_mul(shelf.pages.saturating_add(1));
+    let older = match (folds.len().saturating_sub(drawn), shelf.oldest()) {
+        (hidden @ 1.., _) => Older::Held(hidden),
+        (0, Some(row)) if shelf.cut && shelf.count() < class.most() => Older::Before(row),
+        (0, _) if shelf.cut => Older::TooMany,
+        (0, _) => Older::None,
+    };
+    folds.truncate(drawn);
+    Section { class, held: shelf.count(), cut: shelf.cut, folds, older }
 }
 
 /// The rule that refused, or the one in shadow that would have.
@@ -197,8 +215,8 @@ pub fn heading(section: &Section) -> (String, &'static str) {
 }
 
 const MINUTE: u64 = 60_000;
-/// More rows of one class are not read but searched: the query does that.
-const MOST_DRAWN: usize = 60;
+/// Lines of one class that are drawn at first, and again each time the reader asks for older ones.
+pub const PAGE: usize = 60;
 
 #[cfg(test)]
 pub(crate) mod tests;

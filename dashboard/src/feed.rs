@@ -4,6 +4,7 @@
 
 use crate::{
     address,
+    board::PAGE,
     load::get,
     model::{Class, News},
     store::{Store, clock},
@@ -112,14 +113,8 @@ impl Line {
 
     /// Reads what the journal holds: each class by itself, so that refusals are not lost in what passed.
     async fn list(self, query: &str, mine: u32) -> Result<(), String> {
-        for (class, term, limit) in [
-            (Class::Refused, "verdict:deny", "500"),
-            (Class::WouldRefuse, "shadow:true", "300"),
-            (Class::Passed, "-verdict:deny shadow:false", "200"),
-        ] {
-            let narrow = format!("{query} {term}");
-            let url = address::with("/api/v1/decisions", &[("q", narrow.trim()), ("limit", limit)]);
-            let page: DecisionPage = get(&url).await?;
+        for (class, limit) in [(Class::Refused, "500"), (Class::WouldRefuse, "300"), (Class::Passed, "200")] {
+            let page = page(query, class, &[("limit", limit)]).await?;
             if self.turn.try_get_value() != Some(mine) {
                 return Ok(());
             }
@@ -178,6 +173,22 @@ impl Line {
             }
         });
     }
+}
+
+/// Reads the decisions of a class before a row, one page of the list.
+pub async fn older(store: Store, query: &str, class: Class, before: u64) -> Result<(), String> {
+    let page = page(query, class, &[("limit", &PAGE.to_string()), ("before", &before.to_string())]).await?;
+    // Another question was asked meanwhile.
+    if store.asked.with_untracked(|asked| asked.as_deref() == Some(query)) {
+        store.update(|model| model.fill_older(page.rows, class, page.next.is_some()));
+    }
+    Ok(())
+}
+
+async fn page(query: &str, class: Class, more: &[(&str, &str)]) -> Result<DecisionPage, String> {
+    let narrow = format!("{query} {}", class.term());
+    let terms = [&[("q", narrow.trim())], more].concat();
+    get(&address::with("/api/v1/decisions", &terms)).await
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Option<T> {

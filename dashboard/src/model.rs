@@ -76,6 +76,25 @@ pub enum Class {
     Passed,
 }
 
+impl Class {
+    /// The term of a query that keeps this class only.
+    pub fn term(self) -> &'static str {
+        match self {
+            Class::Refused => "verdict:deny",
+            Class::WouldRefuse => "shadow:true",
+            Class::Passed => "-verdict:deny shadow:false",
+        }
+    }
+
+    /// How many of it are held: together 2,000 of about 2 kB, what a phone holds without noticing.
+    pub fn most(self) -> usize {
+        match self {
+            Class::Refused => 1_000,
+            Class::WouldRefuse | Class::Passed => 500,
+        }
+    }
+}
+
 /// The class that a decision belongs to.
 pub fn class(decision: &Decision) -> Class {
     match decision.verdict {
@@ -99,6 +118,8 @@ pub struct Shelf {
     held: BTreeMap<u64, Arc<Decision>>,
     /// Older ones exist, and are not held.
     pub cut: bool,
+    /// How often the reader asked for older ones.
+    pub pages: usize,
 }
 
 impl Shelf {
@@ -110,6 +131,11 @@ impl Shelf {
     /// How many are held.
     pub fn count(&self) -> usize {
         self.held.len()
+    }
+
+    /// The row of the oldest.
+    pub fn oldest(&self) -> Option<u64> {
+        self.held.keys().next().copied()
     }
 
     fn put(&mut self, row: u64, decision: Arc<Decision>, most: usize) {
@@ -135,12 +161,17 @@ impl Rows {
         }
     }
 
-    fn put(&mut self, row: u64, decision: Arc<Decision>) {
-        match class(&decision) {
-            Class::Refused => self.refused.put(row, decision, MOST_REFUSED),
-            Class::WouldRefuse => self.would.put(row, decision, MOST_WOULD),
-            Class::Passed => self.passed.put(row, decision, MOST_PASSED),
+    fn of_mut(&mut self, class: Class) -> &mut Shelf {
+        match class {
+            Class::Refused => &mut self.refused,
+            Class::WouldRefuse => &mut self.would,
+            Class::Passed => &mut self.passed,
         }
+    }
+
+    fn put(&mut self, row: u64, decision: Arc<Decision>) {
+        let class = class(&decision);
+        self.of_mut(class).put(row, decision, class.most());
     }
 
     /// All of them.
@@ -220,19 +251,30 @@ impl Model {
 
     /// Puts in a page of the journal: rows in any order, and whether older ones of this class exist.
     pub fn fill(&mut self, rows: Vec<Row>, class: Class, cut: bool, last: u64) {
+        self.put(rows);
+        self.rows.of_mut(class).cut |= cut;
+        // Pages are read one after the other: what came between them comes again by the feed, and is put in place twice.
+        self.place = Some(self.place.map_or(last, |place| place.min(last)));
+    }
+
+    /// The reader wants older ones of this class: one page more of those that are held.
+    pub fn page(&mut self, class: Class) {
+        self.rows.of_mut(class).pages += 1;
+    }
+
+    /// Puts in the page of the journal before the oldest row of a class, and whether there are still older ones.
+    pub fn fill_older(&mut self, rows: Vec<Row>, class: Class, cut: bool) {
+        self.rows.of_mut(class).cut = cut;
+        self.put(rows);
+        self.page(class);
+    }
+
+    fn put(&mut self, rows: Vec<Row>) {
         for row in rows {
             if let Entry::Decision(decision) = row.entry {
                 self.rows.put(row.row, Arc::from(decision));
             }
         }
-        let shelf = match class {
-            Class::Refused => &mut self.rows.refused,
-            Class::WouldRefuse => &mut self.rows.would,
-            Class::Passed => &mut self.rows.passed,
-        };
-        shelf.cut |= cut;
-        // Pages are read one after the other: what came between them comes again by the feed, and is put in place twice.
-        self.place = Some(self.place.map_or(last, |place| place.min(last)));
     }
 
     /// Where the feed goes on.
@@ -307,10 +349,6 @@ fn ahead(gate: u64, now: u64) -> i64 {
     i64::try_from(gate).unwrap_or(i64::MAX).saturating_sub(i64::try_from(now).unwrap_or(i64::MAX))
 }
 
-/// Together at most 2,000 decisions of about 2 kB: what a phone holds without noticing.
-pub const MOST_REFUSED: usize = 1_000;
-pub const MOST_WOULD: usize = 500;
-pub const MOST_PASSED: usize = 500;
 /// More lines than this say nothing new.
 const MOST_NOTICES: usize = 5;
 /// The gate beats each second; three beats may be late in a bad network.

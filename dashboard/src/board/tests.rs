@@ -85,7 +85,24 @@ fn what_another_caller_asks_is_no_repeat() {
 fn what_passed_is_not_folded_but_bounded() {
     let board = board_of((1..=100).map(|row| decided(row, "a", "n", Verdict::NoOpinion)).collect());
     let section = board.sections.first().unwrap();
-    assert_eq!((section.held, section.folds.len(), section.hidden), (100, 60, 40));
+    assert_eq!((section.held, section.folds.len(), section.older), (100, PAGE, Older::Held(40)));
+}
+
+#[test]
+fn older_ones_are_drawn_then_read_then_searched_for() {
+    let mut model = Model::default();
+    let older = |model: &Model| board(model).sections.first().map(|it| (it.folds.len(), it.older));
+    let rows = |from: u64, to: u64| (from..=to).map(|row| decided(row, "a", "n", Verdict::NoOpinion)).collect();
+    model.fill(rows(601, 700), Class::Passed, true, 700);
+    assert_eq!(older(&model), Some((PAGE, Older::Held(40))));
+    model.page(Class::Passed);
+    assert_eq!(older(&model), Some((100, Older::Before(601))));
+    model.fill_older(rows(201, 600), Class::Passed, true);
+    (0..8).for_each(|_| model.page(Class::Passed));
+    assert_eq!(older(&model), Some((500, Older::TooMany)));
+    let mut small = Model::default();
+    small.fill(rows(1, 2), Class::Passed, false, 2);
+    assert_eq!(older(&small), Some((2, Older::None)));
 }
 
 #[test]
@@ -134,6 +151,6 @@ fn minutes_hold_what_happened_in_them_and_no_more() {
 
 #[test]
 fn a_section_that_was_cut_says_so() {
-    let section = Section { class: Class::Refused, held: 1_000, cut: true, folds: Vec::new(), hidden: 0 };
+    let section = Section { class: Class::Refused, held: 1_000, cut: true, folds: Vec::new(), older: Older::TooMany };
     assert_eq!(heading(&section).0, "Refused, 1,000 and more");
 }

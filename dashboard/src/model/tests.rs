@@ -49,6 +49,15 @@ fn pages_and_feed_join_without_gap_or_repeat() {
 }
 
 #[test]
+fn older_pages_do_not_move_the_place_of_the_feed() {
+    let mut model = Model::default();
+    model.fill(vec![decided(3, "a", "n", Verdict::Deny)], Class::Refused, true, 5);
+    model.fill_older(vec![decided(1, "a", "n", Verdict::Deny)], Class::Refused, false);
+    let shelf = &model.rows.refused;
+    assert_eq!((held(&model), shelf.cut, shelf.pages, model.place()), (vec![3, 1], false, 1, Some(5)));
+}
+
+#[test]
 fn a_beat_never_moves_the_place_back() {
     let mut model = Model::default();
     model.apply(beat(Some(9)), 0);
@@ -127,7 +136,7 @@ fn memory_is_bounded_and_a_flood_of_one_kind_keeps_the_others() {
     for row in 2..5_000 {
         model.apply(News::Row(decided(row, "a", "n", Verdict::NoOpinion)), 0);
     }
-    assert_eq!((model.rows.passed.count(), model.rows.passed.cut, held(&model)), (MOST_PASSED, true, vec![1]));
+    assert_eq!((model.rows.passed.count(), model.rows.passed.cut, held(&model)), (Class::Passed.most(), true, vec![1]));
     for row in 5_000..7_000 {
         model.apply(refused(row), 0);
         model.apply(News::Row(doubted(row, "a")), 0);

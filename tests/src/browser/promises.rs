@@ -24,6 +24,7 @@ pub const ALL: &[Promise] = promises![
     a_decision_has_an_address_and_is_the_same_when_executed_again,
     every_view_has_an_address_and_back_works,
     a_query_in_the_address_is_the_query_on_the_page,
+    older_decisions_come_when_they_are_asked_for,
     a_path_says_what_is_known_and_how,
     a_plugin_shows_what_it_may_and_what_it_did,
     a_demo_shows_every_node_and_names_the_bad_ones,
@@ -129,6 +130,16 @@ async fn a_query_in_the_address_is_the_query_on_the_page(setting: &mut Setting) 
     page.until("a typing error is said", "document.querySelector('#query-fault')?.textContent.includes('usr:')")
         .await?;
     page.close().await
+}
+
+async fn older_decisions_come_when_they_are_asked_for(setting: &mut Setting) -> Result<()> {
+    let page = setting.shown("/decisions?q=", 1440, 1000, Scheme::Light).await?;
+    let drawn = "document.querySelectorAll('tbody[data-class=passed] tr[data-row]').length";
+    page.until("a page of what passed", &format!("{drawn} === 60")).await?;
+    let more = fantoccini::Locator::Css("tbody[data-class=passed] tr.more button");
+    page.client.wait().for_element(more).await?.click().await?;
+    page.until("more than a page", &format!("{drawn} > 60")).await?;
+    end(page).await
 }
 
 async fn a_path_says_what_is_known_and_how(setting: &mut Setting) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use crate::{
     address,
-    board::{self, Fold, Section},
+    board::{self, Fold, Older, Section},
+    feed,
     model::{Class, Notice},
     store::{east, store},
     view::{sign, states},
@@ -105,7 +106,8 @@ fn Body(class: Class, query: Memo<String>, id: Memo<String>) -> impl IntoView {
         Memo::new(move |_| store.board.with(|board| board.sections.iter().find(|it| it.class == class).cloned()));
     let head = move || section.with(|it| it.as_ref().map(board::heading));
     let folds = move || section.with(|it| it.as_ref().map(|section| section.folds.clone()).unwrap_or_default());
-    let hidden = move || section.with(|it| it.as_ref().map_or(0, |section: &Section| section.hidden));
+    let older =
+        Memo::new(move |_| section.with(|it| it.as_ref().map_or(Older::None, |section: &Section| section.older)));
     let name = match class {
         Class::Refused => "refused",
         Class::WouldRefuse => "would-refuse",
@@ -115,12 +117,46 @@ fn Body(class: Class, query: Memo<String>, id: Memo<String>) -> impl IntoView {
         <tbody data-class=name>
             <tr class="fold"><th colspan="6" scope="colgroup">{move || head().map(|(text, more)| view! { {text}" "<span class="faint">{more}</span> })}</th></tr>
             <For each=folds key=|fold| (fold.row, fold.times) children=move |fold| view! { <FoldRow fold class query id/> }/>
-            {move || (hidden() > 0).then(|| {
-                let text = format!("{} more are loaded and not drawn; narrow the query to see them", wording::count(u64::try_from(hidden()).unwrap_or(u64::MAX)));
-                view! { <tr class="more"><td colspan="6">{text}</td></tr> }
-            })}
+            <OlderRow class older query/>
         </tbody>
     }
+}
+
+/// The way to older ones, under the last row of a class.
+#[component]
+fn OlderRow(class: Class, older: Memo<Older>, query: Memo<String>) -> impl IntoView {
+    let store = store();
+    let (reading, fault) = (RwSignal::new(false), RwSignal::new(None));
+    let act = move |_| match older.get_untracked() {
+        Older::Held(_) => {
+            store.update(|model| model.page(class));
+            store.release();
+        }
+        Older::Before(row) => {
+            reading.set(true);
+            leptos::task::spawn_local(async move {
+                let outcome = feed::older(store, &query.get_untracked(), class, row).await;
+                store.release();
+                reading.try_set(false);
+                fault.try_set(outcome.err());
+            });
+        }
+        Older::None | Older::TooMany => {}
+    };
+    let way = move || match older.get() {
+        Older::None => None,
+        Older::TooMany => Some("Older ones are in the journal; narrow the query to see them".into_any()),
+        Older::Held(_) | Older::Before(_) => Some(
+            view! {
+                <button class="button" type="button" prop:disabled=reading on:click=act>
+                    {move || if reading.get() { "Reading" } else { "Show older" }}
+                </button>
+                {move || fault.get().map(|text: String| view! { <span role="alert">{text}</span> })}
+            }
+            .into_any(),
+        ),
+    };
+    move || way().map(|way| view! { <tr class="more"><td colspan="6">{way}</td></tr> })
 }
 
 #[component]
