@@ -51,12 +51,8 @@ fn Full() -> impl IntoView {
             <Tally/>
         </div>
         <div class="posture">
-            <Map lanes/>
-            <div class="rail"><parts::Todo/><parts::Changes/></div>
-        </div>
-        <div class="below">
-            <Table lanes title="The same, as a table"/>
-            <parts::Sources/>
+            <div class="lanes"><Map lanes/><Table lanes title="The same, as a table"/></div>
+            <div class="rail"><parts::Todo/><parts::Changes/><parts::Sources/></div>
         </div>
         <parts::Blind/>
     }

@@ -7,10 +7,11 @@ use serde_json::Value;
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 /// Every page, and its name in pictures.
-const VIEWS: [(&str, &str); 8] = [
+const VIEWS: [(&str, &str); 9] = [
     ("/", "overview"),
     ("/paths", "paths"),
     ("/paths/kubelet", "path"),
+    ("/paths/kubelet?node=gen-15", "path-node"),
     ("/paths/direct?q=state%3Aexposed", "path-exposed"),
     ("/decisions", "decisions"),
     ("/plugins", "plugins"),
