@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    dashboard, plugins,
+    guests,
     program::{self, Failed},
     repo::Repo,
     setup,
@@ -19,10 +19,8 @@ use crate::{
 pub enum Error {
     #[error("find a way to build plugins")]
     Setup(#[from] setup::Error),
-    #[error("build the plugins")]
-    Plugins(#[from] plugins::Error),
-    #[error("build the dashboard")]
-    Dashboard(#[from] dashboard::Error),
+    #[error("build what the program carries")]
+    Guests(#[from] guests::Error),
     #[error("build the host")]
     Host(#[from] Failed),
     #[error("list what is in the release")]
@@ -54,8 +52,7 @@ pub fn dist(repo: &Repo) -> Result<PathBuf, Error> {
 /// Builds plugins, dashboard and host in release and hands back cargo's program.
 pub fn release(repo: &Repo) -> Result<PathBuf, Error> {
     let toolchain = setup::setup(repo)?;
-    plugins::build(repo, &toolchain)?;
-    dashboard::build(repo, &toolchain)?;
+    guests::build(repo, &toolchain)?;
     let mut cargo = repo.cargo();
     cargo.args(["build", "--release", "--locked", "-p", "host", "--bin", PROGRAM, "--target-dir"]);
     program::run(cargo.arg(repo.target("")))?;

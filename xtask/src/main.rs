@@ -8,6 +8,7 @@ mod bench;
 mod dashboard;
 mod demo;
 mod dist;
+mod guests;
 mod metadata;
 mod plugins;
 mod program;

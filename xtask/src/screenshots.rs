@@ -57,7 +57,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 const SHOWN: [&str; 6] = [
     "overview-light-1440",
     "overview-dark-1440",
-    "path-light-1440",
+    "path-node-light-1440",
     "decisions-light-1440",
     "plugins-dark-1440",
     "overview-light-360",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    apt, dashboard, plugins,
+    apt, guests,
     program::{self, Failed},
     repo::Repo,
     setup, tidy,
@@ -18,10 +18,8 @@ use crate::{
 pub enum Error {
     #[error("find a way to build plugins; again with `cargo xtask setup`")]
     Setup(#[from] setup::Error),
-    #[error("build the plugins; again with `cargo xtask plugins`")]
-    Plugins(#[from] plugins::Error),
-    #[error("build the dashboard; again with `cargo xtask dashboard`")]
-    Dashboard(#[from] dashboard::Error),
+    #[error("build what runs in WebAssembly")]
+    Guests(#[from] guests::Error),
     #[error("the repository is not tidy; again with `cargo xtask tidy`")]
     Tidy(#[from] tidy::Error),
     #[error("the step `{name}` failed; again with `{again}`")]
@@ -36,8 +34,7 @@ pub enum Error {
 pub fn everything(repo: &Repo) -> Result<(), Error> {
     let begin = Instant::now();
     let toolchain = timed("setup", || setup::setup(repo).map_err(Error::from))?;
-    timed("plugins", || plugins::build(repo, &toolchain).map_err(Error::from))?;
-    timed("dashboard", || dashboard::build(repo, &toolchain).map(drop).map_err(Error::from))?;
+    timed("plugins and dashboard", || guests::build(repo, &toolchain).map_err(Error::from))?;
     timed("format", || step("format", repo.cargo().args(["fmt", "--all", "--check"])))?;
     timed("tidy", || tidy::check(repo).map_err(Error::from))?;
     let missing = timed("tools", || Ok(missing_tools()))?;
