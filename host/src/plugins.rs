@@ -7,6 +7,7 @@ mod breaker;
 mod cache;
 mod cases;
 mod component;
+mod crypto;
 mod limits;
 mod metrics;
 mod plugin;

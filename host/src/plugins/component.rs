@@ -3,6 +3,7 @@
 use super::{
     LoadError, Sandbox,
     bindings::{self, AUTHORIZE, CRYPTO, OTHERS, PLUGIN, WitAnswer, WitContext, WitFault, WitInfo, WitRequest},
+    crypto,
     limits::{Bounds, Failed, Ledger},
 };
 use wasmtime::{
@@ -32,14 +33,8 @@ impl Code {
     /// Checks what a component imports and exports.
     pub(super) fn link(sandbox: &Sandbox, component: Component) -> Result<Code, LoadError> {
         let engine = &sandbox.engine;
-        // `crypto` is the only import that may be granted. No interface served by this version needs it yet.
-        if let Some((name, _)) = component.component_type().imports(engine).next() {
-            let hint = if name == CRYPTO {
-                "certificates are not judged by this version"
-            } else {
-                "plugins import nothing but `crypto`"
-            };
-            return Err(LoadError::Import { name: name.to_owned(), hint });
+        if let Some((name, _)) = component.component_type().imports(engine).find(|(name, _)| *name != CRYPTO) {
+            return Err(LoadError::Import { name: name.to_owned(), hint: "plugins import nothing but `crypto`" });
         }
         let find = |interface, function| {
             let (_, interface) = component.get_export(None, interface)?;
@@ -55,7 +50,9 @@ impl Code {
             init: find(PLUGIN, "init").ok_or_else(missing)?,
             authorize,
         };
-        let linked = Linker::new(engine).instantiate_pre(&component).map_err(LoadError::World)?;
+        let mut linker = Linker::new(engine);
+        crypto::serve(&mut linker).map_err(LoadError::World)?;
+        let linked = linker.instantiate_pre(&component).map_err(LoadError::World)?;
         Ok(Code { linked, exports })
     }
 
