@@ -13,6 +13,7 @@ mod plugin;
 mod replay;
 mod revoke;
 mod serve;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ enum Verb {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Ask(ask::Ask),
+    Verify(Box<verify::Verify>),
     Explain(explain::Explain),
     Check(check::Check),
     #[command(subcommand)]
@@ -94,6 +96,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(serve) => serve.run(),
         Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
+        Verb::Verify(verify) => verify.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Check(check) => check.run(),
         Verb::Generate(generate) => generate.run(),

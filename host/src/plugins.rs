@@ -7,8 +7,10 @@ mod breaker;
 mod cache;
 mod cases;
 mod component;
+mod crypto;
 mod limits;
 mod metrics;
+mod peers;
 mod plugin;
 mod sandbox;
 mod slots;
@@ -32,6 +34,7 @@ use wire::{Failure, Request, Source, Traversal};
 pub use cache::Cache;
 pub use cases::{Case, Expect, Outcome as CaseOutcome};
 pub use limits::{Bounds, Failed};
+pub use peers::Verifier;
 pub use plugin::{Answer, Info, Plugin, Rule};
 pub use sandbox::{MAX_MEMORY, Sandbox};
 

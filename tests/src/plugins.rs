@@ -212,6 +212,34 @@ fn an_import_is_refused_by_its_name() -> Result<()> {
 }
 
 #[test]
+fn the_only_import_is_crypto_and_it_is_served() -> Result<()> {
+    let plugin = load(&sandboxes()?, spec(&[("(component\n", CRYPTO)])?)?;
+    assert_eq!(plugin.told().imports, ["pathgate:policy/crypto@1.0.0"]);
+    Ok(())
+}
+
+#[test]
+fn a_crypto_of_another_version_is_no_crypto() -> Result<()> {
+    let refused = refused(spec(&[("(component\n", &CRYPTO.replace("@1.0.0", "@1.1.0"))])?)?;
+    assert_eq!(refused, "component imports `pathgate:policy/crypto@1.1.0`: plugins import nothing but `crypto`");
+    Ok(())
+}
+
+#[test]
+fn a_crypto_with_another_function_is_refused() -> Result<()> {
+    let import = CRYPTO.replace(r#"(export "digest""#, r#"(export "random""#);
+    assert_eq!(refused(spec(&[("(component\n", &import)])?)?, "match the component with the contract");
+    Ok(())
+}
+
+#[test]
+fn a_digest_of_another_type_is_refused() -> Result<()> {
+    let import = CRYPTO.replace("(list u8)) (result", "string) (result");
+    assert_eq!(refused(spec(&[("(component\n", &import)])?)?, "match the component with the contract");
+    Ok(())
+}
+
+#[test]
 fn a_component_that_is_not_the_pinned_one_is_refused() -> Result<()> {
     let spec = Spec { sha256: Some("0".repeat(64)), ..spec(&[])? };
     let found = digest(&spec.component);
@@ -383,6 +411,13 @@ const LOOPS: &str = "(loop $again (br $again)) (i32.const 144)";
 const INIT: &str = "(result i32) (i32.const 80)";
 const DESCRIBE: &str = "(result i32) (i32.const 16)";
 const FREE: &str = "(global $free (mut i32) (i32.const 1024))";
+/// The one import that a component may have.
+const CRYPTO: &str = r#"(component
+  (import "pathgate:policy/crypto@1.0.0" (instance
+    (type $hash' (enum "sha256" "sha384" "sha512"))
+    (export "hash" (type $hash (eq $hash')))
+    (export "digest" (func (param "hash" $hash) (param "data" (list u8)) (result (list u8))))))
+"#;
 /// `deny`, and `not a limit` as the reason.
 const DENIES: &str = "(i32.store8 (i32.const 144) (i32.const 2)) (i32.store (i32.const 156) (i32.const 273))
     (i32.store (i32.const 160) (i32.const 11)) (i32.const 144)";

@@ -15,5 +15,7 @@ mod policy;
 mod process;
 mod replay;
 mod revoke;
+#[expect(clippy::indexing_slicing, reason = "a panic ends a test as well as an error does")]
+mod verify;
 mod webhook;
 mod world;

@@ -14,8 +14,8 @@ pub(super) const OTHERS: [&str; 3] =
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub(super) struct Lent<'a> {
-    key: &'a str,
-    value: &'a str,
+    pub(super) key: &'a str,
+    pub(super) value: &'a str,
 }
 
 #[derive(Clone, ComponentType, Lift)]
@@ -58,8 +58,8 @@ pub(super) struct WitFault {
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub(super) struct WitContext<'a> {
-    now: u64,
-    attributes: &'a [Lent<'a>],
+    pub(super) now: u64,
+    pub(super) attributes: &'a [Lent<'a>],
 }
 
 #[derive(Clone, Copy, ComponentType, Lower)]

@@ -3,7 +3,9 @@
 use super::{
     LoadError, Sandbox,
     bindings::{self, AUTHORIZE, CRYPTO, OTHERS, PLUGIN, WitAnswer, WitContext, WitFault, WitInfo, WitRequest},
+    crypto,
     limits::{Bounds, Failed, Ledger},
+    peers::{self, VERIFY_PEER},
 };
 use wasmtime::{
     Store,
@@ -17,10 +19,11 @@ pub(super) struct Code {
 }
 
 /// Where its exports are, looked up once: a decision does no search by name.
-struct Exports {
+pub(super) struct Exports {
     describe: ComponentExportIndex,
     init: ComponentExportIndex,
     authorize: Option<ComponentExportIndex>,
+    pub(super) verify_peer: Option<ComponentExportIndex>,
 }
 
 impl Code {
@@ -32,14 +35,8 @@ impl Code {
     /// Checks what a component imports and exports.
     pub(super) fn link(sandbox: &Sandbox, component: Component) -> Result<Code, LoadError> {
         let engine = &sandbox.engine;
-        // `crypto` is the only import that may be granted. No interface served by this version needs it yet.
-        if let Some((name, _)) = component.component_type().imports(engine).next() {
-            let hint = if name == CRYPTO {
-                "certificates are not judged by this version"
-            } else {
-                "plugins import nothing but `crypto`"
-            };
-            return Err(LoadError::Import { name: name.to_owned(), hint });
+        if let Some((name, _)) = component.component_type().imports(engine).find(|(name, _)| *name != CRYPTO) {
+            return Err(LoadError::Import { name: name.to_owned(), hint: "plugins import nothing but `crypto`" });
         }
         let find = |interface, function| {
             let (_, interface) = component.get_export(None, interface)?;
@@ -50,12 +47,19 @@ impl Code {
         if authorize.is_none() && component.get_export(None, AUTHORIZE).is_some() {
             return Err(LoadError::Export(AUTHORIZE));
         }
+        let verify_peer = find(VERIFY_PEER, "verify");
+        if verify_peer.is_none() && component.get_export(None, VERIFY_PEER).is_some() {
+            return Err(LoadError::Export(VERIFY_PEER));
+        }
         let exports = Exports {
             describe: find(PLUGIN, "describe").ok_or_else(missing)?,
             init: find(PLUGIN, "init").ok_or_else(missing)?,
             authorize,
+            verify_peer,
         };
-        let linked = Linker::new(engine).instantiate_pre(&component).map_err(LoadError::World)?;
+        let mut linker = Linker::new(engine);
+        crypto::serve(&mut linker).map_err(LoadError::World)?;
+        let linked = linker.instantiate_pre(&component).map_err(LoadError::World)?;
         Ok(Code { linked, exports })
     }
 
@@ -112,6 +116,9 @@ impl Instance<'_> {
         if let Some(decide) = &exports.authorize {
             raw.get_typed_func::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(&mut *store, decide)?;
         }
+        if let Some(verify) = &exports.verify_peer {
+            raw.get_typed_func::<peers::Arguments<'_>, peers::Answer>(&mut *store, verify)?;
+        }
         Ok(())
     }
 
@@ -147,6 +154,10 @@ impl Instance<'_> {
     /// Grants the limits anew, for what follows `init` in the same instance.
     pub(super) fn refill(&mut self, bounds: &Bounds) -> Result<(), Failed> {
         bounds.refill(&mut self.store).map_err(|error| Failed::kind_of(&error, None))
+    }
+
+    pub(super) fn exports(&self) -> &Exports {
+        self.exports
     }
 
     pub(super) fn fuel_left(&self) -> u64 {
