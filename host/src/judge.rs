@@ -6,6 +6,7 @@ mod again;
 mod guard;
 mod metrics;
 mod permit;
+mod requests;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::{
     LoadError, Sandbox,
+    approve::{self, APPROVE, WitOutcome},
     bindings::{self, AUTHORIZE, CRYPTO, OTHERS, PLUGIN, WitAnswer, WitContext, WitFault, WitInfo, WitRequest},
     crypto,
     limits::{Bounds, Failed, Ledger},
@@ -14,14 +15,15 @@ use wasmtime::{
 /// A compiled component that imports nothing it may not, and exports at least `plugin`.
 pub(super) struct Code {
     linked: InstancePre<Ledger>,
-    exports: Exports,
+    pub(super) exports: Exports,
 }
 
 /// Where its exports are, looked up once: a decision does no search by name.
-struct Exports {
+pub(super) struct Exports {
     describe: ComponentExportIndex,
     init: ComponentExportIndex,
     authorize: Option<ComponentExportIndex>,
+    pub(super) approve: Option<ComponentExportIndex>,
 }
 
 impl Code {
@@ -45,10 +47,15 @@ impl Code {
         if authorize.is_none() && component.get_export(None, AUTHORIZE).is_some() {
             return Err(LoadError::Export(AUTHORIZE));
         }
+        let approve = find(APPROVE, "decide");
+        if approve.is_none() && component.get_export(None, APPROVE).is_some() {
+            return Err(LoadError::Export(APPROVE));
+        }
         let exports = Exports {
             describe: find(PLUGIN, "describe").ok_or_else(missing)?,
             init: find(PLUGIN, "init").ok_or_else(missing)?,
             authorize,
+            approve,
         };
         let mut linker = Linker::new(engine);
         crypto::serve(&mut linker).map_err(LoadError::World)?;
@@ -94,7 +101,7 @@ impl Code {
 pub(super) struct Instance<'a> {
     pub(super) store: Store<Ledger>,
     pub(super) raw: Raw,
-    exports: &'a Exports,
+    pub(super) exports: &'a Exports,
 }
 
 /// What `init` answers.
@@ -108,6 +115,9 @@ impl Instance<'_> {
         raw.get_typed_func::<(&str,), Outcome>(&mut *store, &exports.init)?;
         if let Some(decide) = &exports.authorize {
             raw.get_typed_func::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(&mut *store, decide)?;
+        }
+        if let Some(decide) = &exports.approve {
+            raw.get_typed_func::<approve::Arguments<'_>, (WitOutcome,)>(&mut *store, decide)?;
         }
         Ok(())
     }

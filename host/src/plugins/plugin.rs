@@ -35,8 +35,8 @@ pub struct Plugin {
     pub bounds: Bounds,
     pub(super) spec: Arc<Spec>,
     asks: Asks,
-    code: Code,
-    breaker: Breaker,
+    pub(super) code: Code,
+    pub(super) breaker: Breaker,
     /// Whether it rests after failing too often.
     pub(super) rests: bool,
     pub(super) metrics: PluginMetrics,
@@ -316,7 +316,7 @@ fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
 }
 
 /// Text that goes to users and logs: bounded, and in one line.
-fn cut(mut text: String, bytes: usize) -> String {
+pub(super) fn cut(mut text: String, bytes: usize) -> String {
     if text.len() > bytes {
         let end = (0..=bytes).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         text.truncate(end);

@@ -41,7 +41,7 @@ macro_rules! plugin {
         const _: () = {
             // Used by the exports only.
             let _ = ($($function,)+);
-            let _ = $rules;
+            let _ = || { let _ = &$rules; };
         };
     };
 }
