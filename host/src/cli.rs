@@ -3,6 +3,7 @@
 mod ask;
 mod break_glass;
 mod check;
+mod csr;
 mod demo;
 mod drill;
 mod explain;
@@ -30,6 +31,7 @@ enum Verb {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Ask(ask::Ask),
+    Csr(csr::Csr),
     Explain(explain::Explain),
     Check(check::Check),
     #[command(subcommand)]
@@ -94,6 +96,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(serve) => serve.run(),
         Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
+        Verb::Csr(csr) => csr.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Check(check) => check.run(),
         Verb::Generate(generate) => generate.run(),

@@ -2,6 +2,7 @@
 
 mod draft;
 mod table;
+mod verb;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use draft::{Draft, bootstrap, serving};
