@@ -3,10 +3,19 @@
 //! Owns what a name says of the wire: `services/web:80` is plain HTTP, `services/https:web:443` is TLS that nobody
 //! verifies, a node's other ports are one or the other. Whether the far end is who it should be, a review cannot show.
 
+pub mod peers;
+
+use certificates::Peers;
 use sdk::{Answer, Context, Guard, Mode, Question, Request, ResourceAttributes, Rule, proxied};
 
 sdk::config! {
-    guards: GUARDS;
+    guards: GUARDS, others: certificates::ids(peers::RULES), prepare: peers::prepare;
+    /// Whom to take for the server of this path: anchors, revocation lists, pins.
+    servers: Peers = Peers::default(),
+    /// Whom to take for the client of this path.
+    clients: Peers = Peers::default(),
+    /// Whom to take instead of `servers` where this name or address is dialled, as `web.shop.svc`: the anchors of one service.
+    endpoints: std::collections::BTreeMap<String, Peers> = std::collections::BTreeMap::new(),
     /// The port of kubelets: a node proxy to it goes over kube-apiserver's connection to the kubelet.
     kubelet_port: String = "10250".into(),
 }
@@ -14,8 +23,9 @@ sdk::config! {
 sdk::plugin! {
     asks: ["traversal:endpoint-proxy", "traversal:node-proxy"],
     config: Config,
-    rules: GUARDS,
+    rules: certificates::told(&GUARDS, peers::RULES),
     authorize: authorize,
+    verify_peer: peers::verify,
 }
 
 /// The first rule that refuses, if any.

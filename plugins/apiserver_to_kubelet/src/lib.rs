@@ -4,17 +4,25 @@
 //! verb, streams opened by `get`, and checkpoints. It refuses nothing that has a narrower name: `nodes/metrics`, `nodes/pods` and the
 //! like are for RBAC.
 
+pub mod peers;
+
+use certificates::Peers;
 use sdk::{Answer, Context, Guard, Mode, Question, Request, Rule};
 
 sdk::config! {
-    guards: GUARDS;
+    guards: GUARDS, others: certificates::ids(peers::RULES), prepare: peers::prepare;
+    /// Whom to take for the server of this path: anchors, revocation lists, pins.
+    servers: Peers = Peers::default(),
+    /// Whom to take for the client of this path.
+    clients: Peers = Peers::default(),
 }
 
 sdk::plugin! {
     asks: ["traversal:kubelet", "traversal:node-proxy", "traversal:stream"],
     config: Config,
-    rules: GUARDS,
+    rules: certificates::told(&GUARDS, peers::RULES),
     authorize: authorize,
+    verify_peer: peers::verify,
 }
 
 /// The first rule that refuses, if any.

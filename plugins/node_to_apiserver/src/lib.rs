@@ -8,18 +8,25 @@
 mod beyond;
 mod identity;
 mod own;
+pub mod peers;
 
+use certificates::Peers;
 use sdk::{Answer, Context, Guard, Request};
 
 sdk::config! {
-    guards: GUARDS;
+    guards: GUARDS, others: certificates::ids(peers::RULES), prepare: peers::prepare;
+    /// Whom to take for the server of this path: anchors, revocation lists, pins.
+    servers: Peers = Peers::default(),
+    /// Whom to take for the client of this path.
+    clients: Peers = Peers::default(),
 }
 
 sdk::plugin! {
     asks: ["source:node", "source:pseudo-node"],
     config: Config,
-    rules: GUARDS,
+    rules: certificates::told(&GUARDS, peers::RULES),
     authorize: authorize,
+    verify_peer: peers::verify,
 }
 
 /// The first rule that refuses, if any.

@@ -1,18 +1,23 @@
 //! Credentials that must no longer work, on every path.
 //!
-//! Owns six lists: certificates, tokens, users, uids, pods, nodes. Kubernetes itself can take back no client certificate
+//! Owns eight lists: certificates, keys, serial numbers, tokens, users, uids, pods, nodes. Kubernetes itself can take back no client certificate
 //! before it expires. The lists are in order in the snapshot that every decision starts from, so a hundred thousand
 //! entries cost a decision as much as ten. Whoever impersonates shows the impersonated identity only.
 
 mod list;
+pub mod peers;
 
-use list::{Fingerprint, List};
+use list::{Fingerprint, List, Serial};
 use sdk::{Answer, Context, Credential, Guard, Mode, Question, Request, Rule};
 
 sdk::config! {
-    guards: GUARDS;
+    guards: GUARDS, others: certificates::ids(peers::RULES), prepare: peers::prepare;
     /// Client certificates by their SHA-256, as `openssl x509 -fingerprint -sha256` prints it, or without the colons.
     certificates: List<Fingerprint> = List::default(),
+    /// Certificates by the SHA-256 of their public key (SubjectPublicKeyInfo), for peers: every certificate with that key.
+    keys: List<Fingerprint> = List::default(),
+    /// Certificates by serial number and issuer, for peers: `0A:1B CN=kubernetes`, as `openssl x509 -serial -issuer` prints them.
+    serials: List<Serial> = List::default(),
     /// Tokens by their JWT ids (`jti`).
     tokens: List<Box<str>> = List::default(),
     /// Users by their names.
@@ -28,8 +33,9 @@ sdk::config! {
 sdk::plugin! {
     asks: [],
     config: Config,
-    rules: GUARDS,
+    rules: certificates::told(&GUARDS, peers::RULES),
     authorize: authorize,
+    verify_peer: peers::verify,
 }
 
 /// The first rule that refuses, if any.

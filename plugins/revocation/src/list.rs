@@ -56,7 +56,31 @@ impl Key for Fingerprint {
     }
 }
 
+/// A serial number and who issued it, in one form.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Serial(Box<str>);
+
+impl Key for Serial {
+    /// Hex digits, with or without colons, and the issuer's name behind a space.
+    fn read(text: &str) -> Result<Self, String> {
+        let fault = || format!("`{text:.100}` is no serial number and issuer, as `0A:1B CN=kubernetes`");
+        let (serial, issuer) = text.trim().split_once(' ').ok_or_else(fault)?;
+        let digits: String = serial.chars().filter(|it| *it != ':').collect::<String>().to_ascii_lowercase();
+        let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let issuer = issuer.trim().trim_start_matches("issuer=").trim().replace(" = ", "=");
+        if !is_hex || issuer.is_empty() {
+            return Err(fault());
+        }
+        Ok(Serial(format!("{} {issuer}", digits.trim_start_matches('0')).into()))
+    }
+}
+
 impl Fingerprint {
+    /// A digest as it was computed.
+    pub fn of(digest: &[u8]) -> Option<Fingerprint> {
+        digest.try_into().ok().map(Fingerprint)
+    }
+
     /// As in a review.
     pub fn read(text: &str) -> Result<Fingerprint, String> {
         <Fingerprint as Key>::read(text)

@@ -1,6 +1,9 @@
 //! What cases cannot say: configs that are refused, and lists in either form.
 
-use super::{Config, list::Fingerprint};
+use super::{
+    Config,
+    list::{Fingerprint, Key, Serial},
+};
 use sdk::Config as _;
 
 fn parse(json: &str) -> Result<Config, String> {
@@ -38,4 +41,15 @@ fn a_fingerprint_is_read_in_every_form_that_openssl_prints() {
 fn an_entry_that_is_no_fingerprint_is_named() {
     let fault = parse(r#"{"certificates": ["12:34"]}"#).err().unwrap();
     assert!(fault.starts_with("`12:34` is no SHA-256"), "{fault}");
+}
+
+#[test]
+fn a_serial_number_is_read_in_every_form_that_openssl_prints() {
+    let plain = Serial::read("0a1b CN=kubernetes");
+    for same in ["0A:1B CN=kubernetes", "A1B issuer=CN = kubernetes", " 000a1b  CN=kubernetes "] {
+        assert_eq!(Serial::read(same), plain, "{same}");
+    }
+    for bad in ["", "0a1b", "0a1b ", "xyz CN=kubernetes", "CN=kubernetes"] {
+        assert!(Serial::read(bad).is_err(), "{bad}");
+    }
 }

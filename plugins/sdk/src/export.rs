@@ -38,10 +38,10 @@ macro_rules! plugin {
             $($crate::__export!($export, $function, Component, config);)+
         };
         #[cfg(not(target_arch = "wasm32"))]
-        const _: () = {
+        const _: fn() = || {
             // Used by the exports only.
             let _ = ($($function,)+);
-            let _ = || { let _ = &$rules; };
+            let _ = &$rules;
         };
     };
 }

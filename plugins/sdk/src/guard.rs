@@ -94,9 +94,9 @@ pub fn judge<C: Switches>(config: &C, guards: &[Guard<C>], context: &Context, re
     Answer { notes, ..Answer::none() }
 }
 
-/// Every rule that a config names and the plugin does not have.
-pub fn unknown<C: Switches>(config: &C, rules: &[impl Tell]) -> Vec<Fault> {
-    let modes = config.modes().keys().map(|id| ("rules", id));
+/// Every rule that a config names and the plugin does not have. `others` have no allow-list.
+pub fn unknown<C: Switches>(config: &C, rules: &[impl Tell], others: &[&str]) -> Vec<Fault> {
+    let modes = config.modes().keys().map(|id| ("rules", id)).filter(|(_, id)| !others.contains(&id.as_str()));
     let allowed = config.allowed().keys().map(|id| ("allow", id));
     modes
         .chain(allowed)
@@ -134,6 +134,16 @@ pub trait Tell {
     }
 }
 
+impl<T: Tell + ?Sized> Tell for &T {
+    fn rule(&self) -> &Rule {
+        (**self).rule()
+    }
+
+    fn attributes(&self) -> Vec<(&'static str, &'static str)> {
+        (**self).attributes()
+    }
+}
+
 impl Tell for Rule {
     fn rule(&self) -> &Rule {
         self
@@ -151,7 +161,9 @@ impl<C> Tell for Guard<C> {
     }
 }
 
-/// Makes `Config` for a plugin whose rules are a table of [`Guard`]s: `rules` and `allow`, and settings of its own.
+/// Makes `Config` for a plugin whose rules are a table of [`Guard`]s: `rules` and `allow`, and settings of its own. `,
+/// others: IDS, prepare: FUNCTION` behind the guards names rules besides them, and a function that finds more faults and readies
+/// the settings.
 ///
 /// ```ignore
 /// sdk::config! {
@@ -162,7 +174,7 @@ impl<C> Tell for Guard<C> {
 /// ```
 #[macro_export]
 macro_rules! config {
-    (guards: $guards:expr; $($(#[$doc:meta])* $name:ident: $type:ty = $default:expr),* $(,)?) => {
+    (guards: $guards:expr $(, others: $others:expr, prepare: $prepare:path)?; $($(#[$doc:meta])* $name:ident: $type:ty = $default:expr),* $(,)?) => {
         /// What an operator may set.
         #[derive($crate::serde::Deserialize, $crate::JsonSchema)]
         #[serde(crate = "sdk::serde", deny_unknown_fields, rename_all = "camelCase", default)]
@@ -195,7 +207,13 @@ macro_rules! config {
 
         impl $crate::Config for Config {
             fn check(&self) -> Vec<$crate::Fault> {
-                $crate::unknown(self, &$guards)
+                let others: &[&str] = &[];
+                $(let others = $others;
+                let others: &[&str] = &others;)?
+                #[allow(unused_mut, reason = "not every config has more to check")]
+                let mut faults = $crate::unknown(self, &$guards, others);
+                $($prepare(self, &mut faults);)?
+                faults
             }
         }
     };

@@ -4,10 +4,19 @@
 //! only their own kubelet asks for. What goes through the tunnel, and whether agents are authenticated at all, no review
 //! shows. Nor does one show SSH tunnels, which Kubernetes 1.22 removed.
 
+pub mod peers;
+
+use certificates::Peers;
 use sdk::{Answer, Context, Guard, Mode, Question, Request, Rule};
 
 sdk::config! {
-    guards: GUARDS;
+    guards: GUARDS, others: certificates::ids(peers::RULES), prepare: peers::prepare;
+    /// Whom to take for the server of this path: anchors, revocation lists, pins.
+    servers: Peers = Peers::default(),
+    /// Whom to take for the client of this path.
+    clients: Peers = Peers::default(),
+    /// The common names of agents' certificates; an empty list takes any that `clients` take.
+    agent_names: Vec<String> = Vec::new(),
     /// The server's user, as it asks kube-apiserver about tokens.
     server: String = "system:konnectivity-server".into(),
     /// The agents' service accounts, as `NAMESPACE/NAME`.
@@ -17,8 +26,9 @@ sdk::config! {
 sdk::plugin! {
     asks: ["source:control-plane", "traversal:credential-minting"],
     config: Config,
-    rules: GUARDS,
+    rules: certificates::told(&GUARDS, peers::RULES),
     authorize: authorize,
+    verify_peer: peers::verify,
 }
 
 /// The first rule that refuses, if any.

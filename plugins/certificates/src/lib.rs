@@ -1,0 +1,25 @@
+//! Certificates, for the plugins that verify peers. Owns the mechanics: path building by rustls-webpki over the host's
+//! cryptography, and what Kubernetes asks beyond it. Whom a path accepts stands in the plugin of that path.
+//!
+//! Two parsers read each certificate, so the order is a rule: webpki decides first and alone grants, the other only refuses.
+//! Time comes from the caller.
+
+mod checks;
+mod crypto;
+mod fault;
+mod identity;
+mod leaf;
+mod names;
+mod path;
+mod shape;
+mod shown;
+mod trust;
+mod verify;
+
+pub use checks::{Book, Check, Objection, SHAPE, ids, told};
+pub use crypto::hex;
+pub use identity::{NODE, node};
+pub use leaf::Leaf;
+pub use shown::{Shown, shown};
+pub use trust::Peers;
+pub use verify::{Question, note, verify};

@@ -1,0 +1,141 @@
+//! Path building, by webpki; then what it does not look at.
+
+use crate::{
+    checks::Objection,
+    crypto::ALGORITHMS,
+    fault::{told, whose},
+    names::show,
+    shape::{self, Keys},
+    trust::Trust,
+    verify::{Ask, Found},
+};
+use rustls_pki_types::UnixTime;
+use sdk::verify_peer::Role;
+use std::{cell::RefCell, time::Duration};
+use webpki::{
+    EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+};
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
+
+/// A path to an anchor, by webpki; then what it does not look at.
+pub(crate) fn built(ask: &Ask<'_>) -> Found {
+    let Ask { question, trust, context, peer, chain, leaf, .. } = ask;
+    let refused = |objection| Found { objections: vec![objection], ..Found::default() };
+    if trust.anchors.is_empty() {
+        let detail =
+            format!("there is no trust anchor: put the authority's certificate into `{}.anchors`", question.place);
+        return refused(Objection { code: "no-anchors", at: None, detail });
+    }
+    let Some((first, rest)) = chain.split_first() else { return Found::default() };
+    let end = match EndEntityCert::try_from(first) {
+        Ok(end) => end,
+        Err(error) => return refused(told(&error, question.place, Some(0), None)),
+    };
+    let lists: Vec<_> = trust.crls.iter().map(|it| &it.list).collect();
+    let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+        // Who has no list is told by the rule `no-crl`.
+        let options = options.with_status_policy(UnknownStatusPolicy::Allow);
+        options.with_expiration_policy(ExpirationPolicy::Enforce).build()
+    });
+    let usage = match peer.role {
+        Role::Server => KeyUsage::server_auth(),
+        Role::Client => KeyUsage::client_auth(),
+    };
+    // The first path that the rules refuse says why, if no other holds.
+    let (taken, first_refused) = (RefCell::new(None), RefCell::new(None));
+    let consider = |path: &VerifiedPath<'_>| {
+        let found = along(ask, path);
+        if found.objections.iter().any(|it| question.book.refuses(it)) {
+            first_refused.borrow_mut().get_or_insert(found);
+            return Err(Error::UnknownIssuer);
+        }
+        *taken.borrow_mut() = Some(found);
+        Ok(())
+    };
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(context.now));
+    let built = end.verify_for_usage(ALGORITHMS, &trust.anchors, rest, time, usage, revocation, Some(&consider));
+    match (built.map(drop), taken.into_inner(), first_refused.into_inner()) {
+        (Ok(()), Some(found), _) => found,
+        (Err(_), _, Some(found)) => Found { path: Vec::new(), anchor: Vec::new(), ..found },
+        (Err(error), _, None) => refused(told(&error, question.place, whose(&error, chain, context), Some(leaf))),
+        // Not reached: a path that holds was considered.
+        (Ok(()), None, found) => found.unwrap_or_default(),
+    }
+}
+
+/// The rules on the authorities of a path.
+fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
+    let Ask { question, trust, context, peer, chain, leaf, keys } = ask;
+    let mut found = Found { path: vec![0], ..Found::default() };
+    let mut child: (Keys, u32) = ((*keys).clone(), 0);
+    let mut issuers = vec![leaf.issuer().as_raw().to_vec()];
+    let mut signs_crls = Vec::new();
+    let mut counted = 0;
+    for certificate in path.intermediate_certificates() {
+        let der = certificate.der();
+        let at = chain.iter().position(|it| *it == der).and_then(|at| u32::try_from(at).ok()).unwrap_or_default();
+        found.path.push(at);
+        let Ok(([], parsed)) = X509Certificate::from_der(&der) else {
+            let detail = format!("the certificate at {at} cannot be read to its end");
+            found.objections.push(Objection { code: "malformed", at: Some(at), detail });
+            continue;
+        };
+        let seen = shape::authority(&parsed, Some(at), &format!("the authority {}", show(parsed.subject())));
+        found.objections.extend(seen.objections);
+        found.objections.extend(shape::link(&child.0, child.1, &seen.keys));
+        // Who issued itself does not count (RFC 5280, section 4.2.1.9).
+        counted += u32::from(!seen.keys.is_self_issued);
+        child = (seen.keys, at);
+        issuers.push(parsed.issuer().as_raw().to_vec());
+        signs_crls.push(seen.signs_crls);
+    }
+    let anchor = trust.anchors.iter().position(|it| std::ptr::eq(it, path.anchor())).and_then(|at| trust.known.get(at));
+    if let Some(anchor) = anchor {
+        found.anchor.clone_from(&anchor.digest);
+        found.objections.extend(anchor.objections.iter().cloned());
+        found.objections.extend(shape::link(&child.0, child.1, &anchor.keys));
+        found.objections.extend(anchor.at(context.now, peer.role, question.place));
+        signs_crls.push(anchor.signs_crls);
+        // The path builder takes no constraint from an anchor but those on names.
+        if let Some(most) = anchor.path_length.filter(|most| counted > *most) {
+            let detail = format!("{counted} authorities stand below the anchor {}, which allows {most}", anchor.name);
+            found.objections.push(Objection { code: "path-length", at: None, detail });
+        }
+    }
+    let between = found.path.len().saturating_sub(1);
+    if between > question.peers.max_intermediates() {
+        let most = question.peers.max_intermediates();
+        let detail = format!("{between} authorities stand between the peer and the anchor, and {most} may");
+        found.objections.push(Objection { code: "chain-length", at: None, detail });
+    }
+    found.objections.extend(lists(trust, &issuers, &signs_crls));
+    found
+}
+
+/// The rules on revocation lists, where any are configured.
+fn lists(trust: &Trust, issuers: &[Vec<u8>], signs_crls: &[bool]) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    if trust.crls.is_empty() {
+        return objections;
+    }
+    for (at, issuer) in issuers.iter().enumerate() {
+        let position = u32::try_from(at).ok();
+        let mut object = |code, detail: &str| objections.push(Objection { code, at: position, detail: detail.into() });
+        let of = trust.crls.iter().find(|it| it.issuer == *issuer);
+        match of {
+            None => object("no-crl", "the issuer of this certificate has no revocation list in `crls`"),
+            Some(_) if signs_crls.get(at) == Some(&false) => {
+                object(
+                    "crl-key-usage",
+                    "the issuer of this certificate may not sign its revocation list by its key usage",
+                );
+            }
+            Some(list) => {
+                if let Some(defect) = list.defect {
+                    object("crl-shape", &format!("the revocation list of this certificate's issuer {defect}"));
+                }
+            }
+        }
+    }
+    objections
+}
