@@ -10,7 +10,7 @@ use host::{
     csr::{Judgement, Verdict, from_object},
     inventory::Inventory,
     judge::Judge,
-    plugins::{Plugins, Set, Spec, builtin},
+    plugins::{Cache, Plugins, Set, Spec, builtin},
 };
 use serde_json::{Value, json};
 use std::{
@@ -134,7 +134,8 @@ fn judge(draft: &Draft) -> Result<Judgement> {
 
 /// A judge with the built-in plugin of this config, which is loaded once, and a cluster; none if it is empty.
 fn gate(config: &Value, cluster: &[Value]) -> Result<(Judge, Arc<Set>)> {
-    static PLUGINS: LazyLock<Option<Arc<Plugins>>> = LazyLock::new(|| Plugins::new(None).map(Arc::new).ok());
+    static PLUGINS: LazyLock<Option<Arc<Plugins>>> =
+        LazyLock::new(|| Plugins::new(Cache::open(CACHE.as_ref()).ok()).map(Arc::new).ok());
     static SETS: LazyLock<std::sync::Mutex<BTreeMap<String, Arc<Set>>>> = LazyLock::new(Default::default);
     let plugins = PLUGINS.clone().context("start the sandbox engine")?;
     let mut sets = SETS.lock().map_err(|_| anyhow!("another test failed"))?;
@@ -171,5 +172,7 @@ fn list(items: &[Value]) -> Result<String> {
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
 }
 
+/// Compiling a plugin takes seconds, and a config is a plugin of its own.
+const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pathgate-cache");
 /// 2026-02-01, in milliseconds.
 const NOW: u64 = 1_769_904_000_000;

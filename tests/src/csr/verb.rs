@@ -1,7 +1,7 @@
 //! `pathgate csr`, from outside.
 
 use super::{
-    cluster,
+    CACHE, cluster,
     draft::{Draft, bootstrap, serving},
     list,
 };
@@ -84,5 +84,3 @@ fn pathgate(arguments: &[&str], stdin: &str) -> Result<Output> {
     command.args(arguments).current_dir(world::repository()).env("PATHGATE_CACHE_DIR", CACHE);
     run(&mut command, stdin.as_bytes(), Duration::from_secs(120))
 }
-
-const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pathgate-cache");
