@@ -14,6 +14,7 @@ mod plugin;
 mod replay;
 mod revoke;
 mod serve;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ enum Verb {
     Demo(demo::Demo),
     Ask(ask::Ask),
     Csr(csr::Csr),
+    Verify(Box<verify::Verify>),
     Explain(explain::Explain),
     Check(check::Check),
     #[command(subcommand)]
@@ -97,6 +99,7 @@ pub fn run() -> ExitCode {
         Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
         Verb::Csr(csr) => csr.run(),
+        Verb::Verify(verify) => verify.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Check(check) => check.run(),
         Verb::Generate(generate) => generate.run(),

@@ -5,6 +5,7 @@
 mod again;
 mod guard;
 mod metrics;
+mod peers;
 mod permit;
 mod requests;
 
@@ -31,6 +32,7 @@ use wire::{Decision, Door, Opinion, Request, Source, Verdict};
 pub use again::{Recalled, Repeated, recall};
 pub use guard::{Flow, LockOut, lock_outs, vital_flows};
 pub use metrics::Metrics;
+pub use peers::{Judged, peer};
 pub use permit::{Permit, Reach, Refused};
 
 /// Decides every question of every door.

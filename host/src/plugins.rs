@@ -11,6 +11,7 @@ mod component;
 mod crypto;
 mod limits;
 mod metrics;
+mod peers;
 mod plugin;
 mod sandbox;
 mod slots;
@@ -35,6 +36,7 @@ pub use approve::Approval;
 pub use cache::Cache;
 pub use cases::{Case, Expect, Outcome as CaseOutcome};
 pub use limits::{Bounds, Failed};
+pub use peers::Verifier;
 pub use plugin::{Answer, Info, Plugin, Rule};
 pub use sandbox::{MAX_MEMORY, Sandbox};
 

@@ -108,6 +108,12 @@ impl<T: Document> Signed<T> {
         check(&self.document)?;
         Ok(self.document)
     }
+
+    /// The document of whoever wrote it: for a question that a person puts by hand, never for a gate.
+    pub fn unverified(self) -> Result<T, Error> {
+        check(&self.document)?;
+        Ok(self.document)
+    }
 }
 
 fn check<T: Document>(document: &T) -> Result<(), Error> {

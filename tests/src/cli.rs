@@ -376,10 +376,15 @@ fn text(path: &Path) -> Result<&str> {
 
 /// What `plugin list` says of every plugin with the default limits.
 fn described(name: &str) -> Value {
+    let verifies =
+        ["apiserver_to_endpoint", "apiserver_to_kubelet", "node_to_apiserver", "revocation", "tunnel"].contains(&name);
+    let mut exports = vec!["pathgate:policy/plugin@1.0.0", "pathgate:policy/authorize@1.0.0"];
+    exports.extend(verifies.then_some("pathgate:policy/verify-peer@1.0.0"));
+    let imports: &[&str] = if verifies { &["pathgate:policy/crypto@1.0.0"] } else { &[] };
     json!({
         "name": name,
-        "exports": ["pathgate:policy/plugin@1.0.0", "pathgate:policy/authorize@1.0.0"],
-        "imports": [],
+        "exports": exports,
+        "imports": imports,
         "limits": {"deadlineMillis": 20, "fuel": 2_000_000, "memoryBytes": 8 << 20, "outputBytes": 64 << 10},
     })
 }

@@ -131,7 +131,7 @@ fn show(plugin: &Loaded, form: Output) -> Result<(), Faults> {
         .map(|it| {
             json!({
                 "id": it.id, "summary": it.summary, "advice": it.advice, "source": it.source, "default": it.default,
-                "allow": it.allow,
+                "allow": it.allow, "interface": it.interface,
             })
         })
         .collect();
@@ -140,12 +140,14 @@ fn show(plugin: &Loaded, form: Output) -> Result<(), Faults> {
         "memoryBytes": plugin.bounds.memory, "outputBytes": plugin.bounds.output,
     });
     let all = json!({
-        "name": plugin.name, "version": info.version, "digest": plugin.digest, "exports": info.exports, "imports": [],
+        "name": plugin.name, "version": info.version, "digest": plugin.digest, "exports": info.exports, "imports": plugin.imports(),
         "asks": info.asks, "limits": limits, "rules": rules, "configSchema": info.schema,
     });
     output::line(form, &all, || {
         let mut text = format!("{} {}\n  sha256   {}\n", plugin.name, info.version, plugin.digest);
-        text += &format!("  exports  {}\n  imports  nothing\n", info.exports.join(", "));
+        let imports = plugin.imports();
+        let imports = if imports.is_empty() { "nothing".into() } else { imports.join(", ") };
+        text += &format!("  exports  {}\n  imports  {imports}\n", info.exports.join(", "));
         text += &format!(
             "  asked    {}\n",
             if info.asks.is_empty() { "about everything".into() } else { info.asks.join(", ") }

@@ -11,6 +11,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use import::Entries;
+pub(super) use import::revoked;
 use serde::Serialize;
 use std::{
     fs,

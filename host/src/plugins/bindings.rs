@@ -14,8 +14,8 @@ pub(super) const OTHERS: [&str; 3] =
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub(super) struct Lent<'a> {
-    key: &'a str,
-    value: &'a str,
+    pub(super) key: &'a str,
+    pub(super) value: &'a str,
 }
 
 impl<'a> Lent<'a> {
@@ -64,8 +64,8 @@ pub(super) struct WitFault {
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub(super) struct WitContext<'a> {
-    now: u64,
-    attributes: &'a [Lent<'a>],
+    pub(super) now: u64,
+    pub(super) attributes: &'a [Lent<'a>],
 }
 
 impl<'a> WitContext<'a> {

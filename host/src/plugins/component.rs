@@ -6,6 +6,7 @@ use super::{
     bindings::{self, AUTHORIZE, CRYPTO, OTHERS, PLUGIN, WitAnswer, WitContext, WitFault, WitInfo, WitRequest},
     crypto,
     limits::{Bounds, Failed, Ledger},
+    peers::{self, VERIFY_PEER},
 };
 use wasmtime::{
     Store,
@@ -24,6 +25,7 @@ pub(super) struct Exports {
     init: ComponentExportIndex,
     authorize: Option<ComponentExportIndex>,
     pub(super) approve: Option<ComponentExportIndex>,
+    pub(super) verify_peer: Option<ComponentExportIndex>,
 }
 
 impl Code {
@@ -51,11 +53,16 @@ impl Code {
         if approve.is_none() && component.get_export(None, APPROVE).is_some() {
             return Err(LoadError::Export(APPROVE));
         }
+        let verify_peer = find(VERIFY_PEER, "verify");
+        if verify_peer.is_none() && component.get_export(None, VERIFY_PEER).is_some() {
+            return Err(LoadError::Export(VERIFY_PEER));
+        }
         let exports = Exports {
             describe: find(PLUGIN, "describe").ok_or_else(missing)?,
             init: find(PLUGIN, "init").ok_or_else(missing)?,
             authorize,
             approve,
+            verify_peer,
         };
         let mut linker = Linker::new(engine);
         crypto::serve(&mut linker).map_err(LoadError::World)?;
@@ -119,6 +126,9 @@ impl Instance<'_> {
         if let Some(decide) = &exports.approve {
             raw.get_typed_func::<approve::Arguments<'_>, (WitOutcome,)>(&mut *store, decide)?;
         }
+        if let Some(verify) = &exports.verify_peer {
+            raw.get_typed_func::<peers::Arguments<'_>, peers::Answer>(&mut *store, verify)?;
+        }
         Ok(())
     }
 
@@ -154,6 +164,10 @@ impl Instance<'_> {
     /// Grants the limits anew, for what follows `init` in the same instance.
     pub(super) fn refill(&mut self, bounds: &Bounds) -> Result<(), Failed> {
         bounds.refill(&mut self.store).map_err(|error| Failed::kind_of(&error, None))
+    }
+
+    pub(super) fn exports(&self) -> &Exports {
+        self.exports
     }
 
     pub(super) fn fuel_left(&self) -> u64 {

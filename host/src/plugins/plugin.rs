@@ -65,6 +65,8 @@ pub struct Rule {
     pub default: String,
     /// Whom it leaves alone when the config does not say.
     pub allow: Vec<String>,
+    /// What it is about: `authorize`, or the name of another interface.
+    pub interface: String,
 }
 
 /// An answer, cut to what the host keeps.
@@ -156,6 +158,11 @@ impl Plugin {
         classes.iter().any(|(source, traversal)| self.is_asked(*source, *traversal))
     }
 
+    /// The interfaces that it imports.
+    pub fn imports(&self) -> Vec<String> {
+        self.code.imports()
+    }
+
     /// What the dashboard tells of it; counts are left out.
     pub fn told(&self) -> PluginInfo {
         let rule = |it: &Rule| RuleText {
@@ -184,7 +191,7 @@ impl Plugin {
             .into(),
             resting: self.is_quarantined(),
             exports: self.info.exports.iter().map(|it| (*it).to_owned()).collect(),
-            imports: self.code.imports(),
+            imports: self.imports(),
             asks: self.info.asks.clone(),
             limits: PluginLimits {
                 fuel: self.bounds.fuel,
@@ -205,12 +212,17 @@ impl Plugin {
         request: &Request,
         left: Option<Duration>,
     ) -> Result<Answer, Failed> {
+        let patience = left.map_or(self.bounds.patience, |left| left.min(self.bounds.patience));
+        let bounds = Bounds { patience, ..self.bounds };
+        self.guarded(now, |_| self.run(&bounds, now / 1_000, facts, request))
+    }
+
+    /// Asks unless it rests, and lets it rest after it failed too often.
+    pub(super) fn guarded<T>(&self, now: u64, ask: impl FnOnce(&Code) -> Result<T, Failed>) -> Result<T, Failed> {
         if self.rests && !self.breaker.admits(now) {
             return Err(Failed::new(Failure::Quarantined, "it failed too often"));
         }
-        let patience = left.map_or(self.bounds.patience, |left| left.min(self.bounds.patience));
-        let bounds = Bounds { patience, ..self.bounds };
-        let answer = self.run(&bounds, now / 1_000, facts, request);
+        let answer = ask(&self.code);
         match &answer {
             Ok(_) => self.breaker.succeeded(),
             // Not its fault.
@@ -285,7 +297,7 @@ pub(super) fn run_cases(
     Ok(cases.map(|case| cases::judge(&code, &asks, &case)).collect())
 }
 
-fn describe(code: &Code) -> Result<Info, LoadError> {
+pub(super) fn describe(code: &Code) -> Result<Info, LoadError> {
     let mut instance = code.start(&Bounds::INIT).map_err(LoadError::Start)?;
     instance.check().map_err(LoadError::World)?;
     let WitInfo { name, version, asks, config_schema, rules, .. } = instance.describe().map_err(LoadError::Describe)?;
@@ -295,20 +307,21 @@ fn describe(code: &Code) -> Result<Info, LoadError> {
 }
 
 fn rule(it: super::bindings::WitRule) -> Rule {
-    let (mut default, mut allow) = (String::new(), Vec::new());
+    let (mut default, mut allow, mut interface) = (String::new(), Vec::new(), "authorize".to_owned());
     for attribute in it.attributes {
         match attribute.key.as_str() {
             "pathgate.io/default" => default = attribute.value,
             "pathgate.io/allow" => allow.push(attribute.value),
+            "pathgate.io/interface" => interface = attribute.value,
             // Growth of the contract: a reader ignores what it does not know.
             _ => {}
         }
     }
-    Rule { id: it.id, summary: it.summary, advice: it.advice, source: it.source, default, allow }
+    Rule { id: it.id, summary: it.summary, advice: it.advice, source: it.source, default, allow, interface }
 }
 
 /// Checks a config against the plugin's schema: all faults, each with its place.
-fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
+pub(super) fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
     let schema = jsonschema::validator_for(schema).map_err(|error| LoadError::Schema(error.to_string()))?;
     let fault = |error: jsonschema::ValidationError<'_>| (error.instance_path().to_string(), error.to_string());
     let faults: Vec<_> = schema.iter_errors(config).map(fault).take(MAX_FAULTS).collect();

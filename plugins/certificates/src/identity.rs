@@ -97,20 +97,26 @@ pub fn node(leaf: &Leaf<'_>, peer: &Peer, node: &str, objections: &mut Vec<Objec
     }
 }
 
+/// Tells of the first few names that are wrong: a certificate may have hundreds.
 fn names(leaf: &Leaf<'_>, peer: &Peer, mut object: impl FnMut(&'static str, String)) {
+    let mut told = 0;
+    let mut object = |code, detail| {
+        object(code, detail);
+        told += 1;
+        told == MOST_TOLD
+    };
     let known: Vec<_> = peer.attributes.iter().filter(|it| it.key == ADDRESS).map(|it| it.value.as_str()).collect();
     for name in leaf.alternatives() {
-        let Some(name) = alternative(name) else {
-            object("node-names", "the certificate of a node has a name that is neither DNS nor an address".into());
-            continue;
+        let detail = match alternative(name) {
+            None => "the certificate of a node has a name that is neither DNS nor an address".into(),
+            Some(name) if is_of_others(&name) => format!("the certificate of a node is also for `{}`", short(&name)),
+            Some(name) if !known.is_empty() && !known.iter().any(|it| it.eq_ignore_ascii_case(&name)) => {
+                format!("the certificate is for `{}`, which is not in the Node's status", short(&name))
+            }
+            Some(_) => continue,
         };
-        if is_of_others(&name) {
-            object("node-names", format!("the certificate of a node is also for `{}`", short(&name)));
-        } else if !known.is_empty() && !known.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
-            object(
-                "node-names",
-                format!("the certificate is for `{}`, which is not in the Node's status", short(&name)),
-            );
+        if object("node-names", detail) {
+            return;
         }
     }
 }
@@ -131,3 +137,4 @@ fn is_of_others(name: &str) -> bool {
 /// Names and addresses of the Node, one entry each: facts of the host's inventory. Without them only what no node is called
 /// is refused.
 const ADDRESS: &str = "pathgate.io/node-address";
+const MOST_TOLD: u32 = 3;

@@ -229,7 +229,7 @@ impl<'a> Look<'a> {
 
     fn names(&mut self, extensions: &Extensions<'_>, role: Role) {
         let (names, critical) = extensions.names.unwrap_or((&[], false));
-        for odd in names.iter().filter_map(oddity) {
+        for odd in names.iter().filter_map(oddity).take(MOST_TOLD) {
             self.object("name-shape", format!("has among its names {odd}"));
         }
         if self.certificate.subject().iter().next().is_none() && !critical {
@@ -265,3 +265,6 @@ fn bits(modulus: &[u8]) -> usize {
     let leading = digits.first().map_or(0, |byte| byte.leading_zeros());
     (digits.len() * 8).saturating_sub(usize::try_from(leading).unwrap_or(8))
 }
+
+/// A certificate may have hundreds of names.
+const MOST_TOLD: usize = 3;

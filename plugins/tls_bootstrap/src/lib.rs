@@ -54,7 +54,9 @@ impl Tell for Entry {
     fn attributes(&self) -> Vec<(&'static str, &'static str)> {
         match self {
             Entry::Review(guard) => guard.attributes(),
-            Entry::Request(check) => vec![("pathgate.io/default", check.mode.as_str())],
+            Entry::Request(check) => {
+                vec![("pathgate.io/default", check.mode.as_str()), ("pathgate.io/interface", "approve-csr")]
+            }
         }
     }
 }

@@ -40,10 +40,18 @@ fn rules() -> Result<String> {
         if pair.native.name == "tls_bootstrap" {
             examples.extend(crate::csr::examples()?);
         }
-        for rule in &plugin.rules {
+        let (on_peers, on_requests): (Vec<_>, Vec<_>) =
+            plugin.rules.iter().partition(|rule| rule.interface == "verify-peer");
+        for rule in on_requests {
             let example =
                 examples.get(&rule.id).with_context(|| format!("no case of {} refuses by {}", plugin.name, rule.id))?;
             text += &section(rule, example);
+        }
+        if !on_peers.is_empty() {
+            text += "### Rules on the certificates of peers\n\n| rule | default | what holds | what to change |\n| --- | --- | --- | --- |\n";
+            let row = |it: &&Rule| format!("| `{}` | {} | {} | {} |\n", it.id, it.default, it.summary, it.advice);
+            text += &on_peers.iter().map(row).collect::<String>();
+            text += "\n";
         }
     }
     Ok(text)

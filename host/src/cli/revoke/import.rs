@@ -1,9 +1,15 @@
 //! What to revoke, from the command line and from files: PEM, certificate revocation lists, plain text.
 
 use super::super::{Faults, read};
-use crate::revocation::{Kind, Revoked};
+use crate::{
+    app::chain,
+    bundle,
+    revocation::{Kind, List, Revoked},
+    signed::Signed,
+};
 use clap::Args;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, pem::PemObject};
+use serde_json::{Map, Value};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -137,10 +143,16 @@ impl Found {
     }
 
     fn text(&mut self, file: &Path, otherwise: &str) {
-        let text = match read(file).map(String::from_utf8) {
-            Ok(Ok(text)) => text,
-            Ok(Err(error)) => return self.faults.push(format!("`{}`: {error}", file.display())),
-            Err(Faults(faults)) => return self.faults.extend(faults),
+        match read(file) {
+            Ok(bytes) => self.lines(file, bytes, otherwise),
+            Err(Faults(faults)) => self.faults.extend(faults),
+        }
+    }
+
+    fn lines(&mut self, file: &Path, bytes: Vec<u8>, otherwise: &str) {
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => return self.faults.push(format!("`{}`: {error}", file.display())),
         };
         for (number, line) in text.lines().enumerate() {
             let place = format!("`{}` line {}: ", file.display(), number + 1);
@@ -216,4 +228,50 @@ impl Found {
 fn fingerprint(text: &str) -> Option<String> {
     let hex: String = text.chars().filter(|it| *it != ':').collect();
     (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hex.to_ascii_lowercase())
+}
+
+/// What files say is revoked, each a signed list, lines of text, or certificates: as the config of the plugin `revocation`.
+pub(in crate::cli) fn revoked(files: &[PathBuf]) -> Result<Map<String, Value>, Faults> {
+    let mut found = Found { revoked: Revoked::new(), faults: Vec::new() };
+    for file in files {
+        found.any(file);
+    }
+    if !found.faults.is_empty() {
+        return Err(Faults(found.faults));
+    }
+    match serde_json::to_value(&found.revoked) {
+        Ok(Value::Object(config)) => Ok(config),
+        Ok(_) | Err(_) => Ok(Map::new()),
+    }
+}
+
+impl Found {
+    fn any(&mut self, file: &Path) {
+        let bytes = match read(file) {
+            Ok(bytes) => bytes,
+            Err(Faults(faults)) => return self.faults.extend(faults),
+        };
+        let text = bytes.trim_ascii_start();
+        if text.first() == Some(&b'{') {
+            match Signed::<List>::from_json(&bytes).and_then(Signed::unverified) {
+                Ok(list) => {
+                    list.revoked.into_iter().for_each(|(kind, of)| self.revoked.entry(kind).or_default().extend(of))
+                }
+                Err(error) => self.faults.push(format!("`{}` {}", file.display(), chain(&error))),
+            }
+        } else if text.windows(11).any(|window| window == b"-----BEGIN ")
+            || text.first() == Some(&0x30) && !text.is_ascii()
+        {
+            match bundle::read(&bytes, bundle::Kind::Certificate) {
+                Ok(bundle) => {
+                    for der in bundle.blocks {
+                        self.insert(Kind::Certificates, crate::plugins::digest(&der), "");
+                    }
+                }
+                Err(faults) => self.faults.extend(faults.iter().map(|it| format!("`{}`: {it}", file.display()))),
+            }
+        } else {
+            self.lines(file, bytes, "");
+        }
+    }
 }
