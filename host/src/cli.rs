@@ -3,6 +3,7 @@
 mod ask;
 mod break_glass;
 mod check;
+mod csr;
 mod demo;
 mod drill;
 mod explain;
@@ -31,6 +32,7 @@ enum Verb {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Ask(ask::Ask),
+    Csr(csr::Csr),
     Verify(Box<verify::Verify>),
     Explain(explain::Explain),
     Check(check::Check),
@@ -96,6 +98,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(serve) => serve.run(),
         Verb::Demo(demo) => demo.run(),
         Verb::Ask(ask) => ask.run(),
+        Verb::Csr(csr) => csr.run(),
         Verb::Verify(verify) => verify.run(),
         Verb::Explain(explain) => explain.run(),
         Verb::Check(check) => check.run(),

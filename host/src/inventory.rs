@@ -1,11 +1,17 @@
-//! What the cluster holds: its nodes and pods, by name, for the facts that plugins get.
+//! What the cluster holds: its nodes and pods by name, who has which name and address, and earlier certificate requests,
+//! for the facts that plugins get.
 //!
 //! A snapshot: looking something up never waits, and costs the same for ten nodes as for five thousand. It refuses lists
 //! that are too large or are none, and leaves out kinds it does not know.
 
+mod claims;
 mod index;
+mod requests;
 
-use crate::paths::{Class, proxy_name};
+use crate::{
+    csr::{self, Glance},
+    paths::{Class, proxy_name},
+};
 use index::Index;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -52,14 +58,14 @@ pub enum ReadInventory {
 }
 
 impl Inventory {
-    /// Reads a `List`, as `kubectl get nodes,pods -A -o json` prints it.
+    /// Reads a `List`, as `kubectl get nodes,pods,services,endpointslices,csr -A -o json` prints it.
     pub fn from_list(json: &[u8]) -> Result<Inventory, ReadInventory> {
         if json.len() > MAX_BYTES {
             return Err(ReadInventory::Size { size: json.len() });
         }
         let mut reader = serde_json::Deserializer::from_slice(json);
         let index = reader.deserialize_map(List).and_then(|index| reader.end().map(|()| index));
-        index.map(Inventory).map_err(|source| ReadInventory::Json { source })
+        index.map(|index| Inventory(index.known())).map_err(|source| ReadInventory::Json { source })
     }
 
     /// Every node, in no order.
@@ -73,6 +79,37 @@ impl Inventory {
 
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
         self.0.pod(namespace, name)
+    }
+
+    /// What plugins are told about a certificate request.
+    pub fn question<'a>(&self, request: &'a csr::Request) -> csr::Question<'a> {
+        let glance = Glance::at(&request.der);
+        let name = glance.node().unwrap_or_default();
+        let node = self.node(name).map(|it| csr::Node {
+            name: name.to_owned(),
+            uid: it.uid.clone(),
+            created: it.created,
+            ready: it.ready,
+            addresses: it.addresses.clone(),
+        });
+        let mut facts = self.0.requests.facts(request, &glance);
+        let holders = self.0.claims.of_others(name, &glance.names);
+        facts
+            .extend(holders.map(|(kind, name, who)| ("pathgate.io/holder".to_owned(), format!("{kind} {name} {who}"))));
+        if self.0.claims.is_control_plane(name) {
+            facts.push(("pathgate.io/node-role".to_owned(), "control-plane".to_owned()));
+        }
+        let created = request.created.map(|it| ("pathgate.io/created".to_owned(), it.to_string()));
+        let pem = request.pem_fault.map(|it| ("pathgate.io/pem".to_owned(), it.to_owned()));
+        facts.extend(created.into_iter().chain(pem));
+        let known =
+            if self.0.is_known { vec![("pathgate.io/inventory".to_owned(), "known".to_owned())] } else { vec![] };
+        csr::Question { request, context: known, facts, node }
+    }
+
+    /// A certificate request was decided, which tells of those that follow.
+    pub fn remember(&mut self, request: &csr::Request) {
+        self.0.requests.apply(request);
     }
 
     /// What plugins are told about the node or pod that a request names, as attributes.

@@ -7,6 +7,7 @@ mod guard;
 mod metrics;
 mod peers;
 mod permit;
+mod requests;
 
 #[cfg(test)]
 mod tests;

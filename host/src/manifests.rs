@@ -5,7 +5,10 @@
 
 mod kinds;
 
-use crate::posture::{Claim, FileClaims, FileFault};
+use crate::{
+    posture::{Claim, FileClaims, FileFault},
+    tokens,
+};
 use kinds::Said;
 use serde_json::Value;
 use std::{
@@ -45,6 +48,8 @@ pub struct Looked {
     pub masters: Vec<PathBuf>,
     /// Manifests of kube-apiserver.
     pub apiservers: Vec<Apiserver>,
+    /// Secrets with bootstrap tokens.
+    pub tokens: Vec<(PathBuf, Value)>,
 }
 
 /// Whom a kube-apiserver asks, by its flags.
@@ -55,6 +60,8 @@ pub struct Apiserver {
     pub authorization: Option<String>,
     /// Without one: whether a webhook is asked before all others.
     pub asks_webhook_first: bool,
+    /// The static token file, if it is named one.
+    pub token_file: Option<String>,
 }
 
 /// Reads all of them. `now` is in ms since 1970.
@@ -69,11 +76,13 @@ pub fn read(paths: &[PathBuf], now: u64) -> FileClaims {
 pub fn look(paths: &[PathBuf]) -> Looked {
     let (files, mut unread) = list(paths);
     let mut said = Said::default();
-    let mut understood = Vec::new();
+    let (mut understood, mut secrets) = (Vec::new(), Vec::new());
     for path in files {
         match documents(&path) {
             Ok(documents) => {
                 documents.iter().for_each(|it| said.take(&path, it));
+                let found = documents.iter().flat_map(tokens::secrets);
+                secrets.extend(found.map(|it| (path.clone(), it.clone())));
                 understood.push(path);
             }
             Err(message) => unread.push(FileFault { path: path.display().to_string(), message }),
@@ -81,7 +90,7 @@ pub fn look(paths: &[PathBuf]) -> Looked {
     }
     let (masters, unseen, apiservers) = (said.masters(), said.unseen(), said.apiservers());
     let (claims, wrong) = said.finish();
-    Looked { files: understood, claims, unread, unseen, wrong, masters, apiservers }
+    Looked { files: understood, claims, unread, unseen, wrong, masters, apiservers, tokens: secrets }
 }
 
 /// The files that are meant, in a steady order.

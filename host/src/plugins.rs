@@ -2,6 +2,7 @@
 //!
 //! What a failure of a plugin means for a request is not decided here: the judge does.
 
+mod approve;
 mod bindings;
 mod breaker;
 mod cache;
@@ -31,6 +32,7 @@ use std::{
 };
 use wire::{Failure, Request, Source, Traversal};
 
+pub use approve::Approval;
 pub use cache::Cache;
 pub use cases::{Case, Expect, Outcome as CaseOutcome};
 pub use limits::{Bounds, Failed};

@@ -251,6 +251,36 @@ impl Folder {
 }
 
 /// How `check` exits, and the rules by which it found something.
+#[test]
+fn check_judges_the_tokens_by_which_nodes_join() -> Result<()> {
+    let folder = Folder::new()?;
+    let weak = "0f3a5c77b1e2d496";
+    let table = folder.write("tokens.csv", &format!("{weak},kubelet-bootstrap,10001,system:masters\n"))?;
+    assert_eq!(check(&[&table])?.1, ["token-capacity", "token-groups", "token-file"]);
+    // The same by the flag of a kube-apiserver, which names it as the node sees it.
+    let apiserver = folder.write(
+        "apiserver.yaml",
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command: [kube-apiserver, --token-auth-file=/tokens.csv]\n",
+    )?;
+    let root = folder.0.path().to_str().context("text")?;
+    let (_, rules) = check(&["--root", root, &apiserver])?;
+    assert!(
+        ["token-capacity", "token-groups", "token-file"].iter().all(|it| rules.contains(&(*it).to_owned())),
+        "{rules:?}"
+    );
+    let secret = "apiVersion: v1\nkind: Secret\ntype: bootstrap.kubernetes.io/token\nmetadata: {name: bootstrap-token-q1w2e3, \
+                  namespace: kube-system}\nstringData: {token-id: q1w2e3, token-secret: r4t5y6u7i8o9p0a1, expiration: \
+                  \"2026-01-02T00:00:00Z\", usage-bootstrap-authentication: \"true\"}\n";
+    let good = folder.write("good-token.yaml", secret)?;
+    let old = folder.write("old-token.yaml", &secret.replace("expiration", "expires"))?;
+    let at = ["--at", "2026-01-01T12:00:00Z"];
+    assert_eq!(check(&[&at[..], &[&good]].concat())?, (Some(0), vec![]));
+    assert_eq!(check(&[&at[..], &[&old]].concat())?, (Some(1), vec!["bootstrap-token-expiry".to_owned()]));
+    let said = pathgate(&["check", &table, &old], "")?;
+    assert!(!said.stdout.contains(weak) && !said.stdout.contains("r4t5y6u7i8o9p0a1"), "{}", said.stdout);
+    Ok(())
+}
+
 fn check(arguments: &[&str]) -> Result<(Option<i32>, Vec<String>)> {
     let output = pathgate(&[&["check", "--output", "json"], arguments].concat(), "")?;
     let mut rules = Vec::new();

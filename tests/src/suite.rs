@@ -3,6 +3,7 @@
 mod break_glass;
 mod browser;
 mod cli;
+mod csr;
 mod demo;
 mod drill;
 mod gate;

@@ -2,13 +2,15 @@
 
 mod report;
 
-use super::{Ending, Faults, read, read_config};
+use super::{Ending, Faults, ask::at, read, read_config};
 use crate::{
     app::{compile_cache, specs},
     authorization::{self, Conditions, Document, Expected, Finding, Lead, MASTERS, NO_WEBHOOK, Report, WRONG},
     config::Config,
+    judge,
     manifests::{self, Apiserver},
     plugins::Plugins,
+    tokens,
 };
 use clap::{Args, ValueEnum};
 use report::Findings;
@@ -22,7 +24,7 @@ use std::{
 /// Check files: what they say of each path, and whether kube-apiserver asks the gate.
 ///
 /// AuthorizationConfigurations, kube-apiserver's static pods, kubeconfigs, KubeletConfigurations,
-/// EgressSelectorConfigurations. Exits 1 if anything is wrong, 2 if something could not be told.
+/// EgressSelectorConfigurations, Secrets with bootstrap tokens, and static token files (`.csv`). Exits 1 if anything is wrong, 2 if something could not be told.
 #[derive(Args)]
 #[command(after_help = "Example: pathgate check --output sarif /etc/kubernetes")]
 pub(super) struct Check {
@@ -39,6 +41,9 @@ pub(super) struct Check {
     /// Where the root of the node's files is here: what a file names is looked up below it.
     #[arg(long, default_value = "/")]
     root: PathBuf,
+    /// The time of the check, RFC 3339; now if absent. Bootstrap tokens are held against it.
+    #[arg(long, value_parser = at)]
+    at: Option<u64>,
     #[arg(long, default_value = "human")]
     output: Form,
 }
@@ -57,6 +62,8 @@ enum Form {
 impl Check {
     pub(super) fn run(self) -> Result<Ending, Faults> {
         let (named, stdin): (Vec<_>, Vec<_>) = self.paths.iter().cloned().partition(|it| it != Path::new("-"));
+        let (tables, named): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|it| it.extension().is_some_and(|it| it == "csv"));
         let looked = manifests::look(&named);
         if !looked.unread.is_empty() {
             return Err(Faults(looked.unread.iter().map(|it| format!("`{}`: {}", it.path, it.message)).collect()));
@@ -92,6 +99,20 @@ impl Check {
         }
         for it in &looked.apiservers {
             self.chain(it, &documents, &mut found);
+        }
+        for table in &tables {
+            let origin = table.display().to_string();
+            let findings = tokens::file(&utf8(read(table)?, &origin)?, &origin);
+            found.judge_tokens(origin, findings);
+        }
+        for it in &looked.apiservers {
+            self.token_file(it, &tables, &mut found);
+        }
+        let now = self.at.unwrap_or_else(judge::now) / 1_000;
+        for (path, secret) in &looked.tokens {
+            let origin = path.display().to_string();
+            let findings = tokens::secret(secret, &utf8(read(path)?, &origin)?, &origin, now);
+            found.judge_tokens(origin, findings);
         }
         report::print(self.output, &found)?;
         Ok(found.ending())
@@ -134,9 +155,29 @@ impl Check {
         }
     }
 
+    /// The static token file that a kube-apiserver reads, unless it was named itself.
+    fn token_file(&self, apiserver: &Apiserver, named: &[PathBuf], found: &mut Findings) {
+        let Some(file) = &apiserver.token_file else { return };
+        let path = self.root.join(file.trim_start_matches('/'));
+        let is_it = |other: &PathBuf| {
+            fs::canonicalize(other).ok().is_some_and(|it| fs::canonicalize(&path).is_ok_and(|path| it == path))
+        };
+        if named.iter().any(is_it) {
+            return;
+        }
+        let origin = path.display().to_string();
+        match bounded(&path) {
+            Ok(text) => found.judge_tokens(origin.clone(), tokens::file(&text, &origin)),
+            Err(error) => {
+                let says = format!("`{origin}`, which --token-auth-file names, cannot be read: {error}");
+                found.unknown.push((apiserver.manifest.display().to_string(), says));
+            }
+        }
+    }
+
     fn follow(&self, lead: &Lead, origin: &str, found: &mut Findings) {
         let path = self.root.join(lead.kubeconfig.trim_start_matches('/'));
-        match kubeconfig(&path) {
+        match bounded(&path) {
             Ok(text) => found.list.extend(authorization::reached(&text, lead, origin)),
             Err(error) => {
                 let says = format!("`{}`, the webhook's kubeconfig, cannot be read: {error}", path.display());
@@ -175,7 +216,8 @@ pub(super) fn utf8(bytes: Vec<u8>, origin: &str) -> Result<String, Faults> {
     String::from_utf8(bytes).map_err(|error| Faults(vec![format!("`{origin}` is not UTF-8: {error}")]))
 }
 
-fn kubeconfig(path: &Path) -> std::io::Result<String> {
+/// A kubeconfig, or a table of tokens.
+fn bounded(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     // Longer ones are refused by whoever reads the YAML.
     fs::File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;

@@ -1,6 +1,7 @@
 //! Objects by name. Pure: what comes in is a Kubernetes object as JSON, what goes out is a record.
 
-use super::{Node, Pod};
+use super::{Node, Pod, claims::Claims, requests::Requests};
+use crate::csr;
 use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 
@@ -9,12 +10,21 @@ pub(super) struct Index {
     nodes: HashMap<String, Node>,
     /// By namespace, then by name: a lookup builds no key.
     pods: HashMap<String, HashMap<String, Pod>>,
+    pub(super) claims: Claims,
+    pub(super) requests: Requests,
+    /// Whether it was read at all: what is not in an inventory that nobody gave may well be in the cluster.
+    pub(super) is_known: bool,
 }
 
 impl Index {
     /// Takes in an object, over an older one of its name; other kinds are left out.
     pub fn apply(&mut self, object: serde_json::Value) -> Result<(), String> {
+        self.claims.apply(&object)?;
         match object.get("kind").and_then(serde_json::Value::as_str) {
+            Some("CertificateSigningRequest") => {
+                let request = csr::from_object(&object, "request").map_err(|faults| faults.join("; "))?;
+                self.requests.apply(&request);
+            }
             Some("Node") => {
                 let node = read::<NodeObject>(object)?;
                 let name = named(node.metadata.name)?;
@@ -49,6 +59,11 @@ impl Index {
             None => return Err("`kind` is missing".to_owned()),
         }
         Ok(())
+    }
+
+    /// As what the cluster holds, and not as nothing.
+    pub fn known(self) -> Index {
+        Index { is_known: true, ..self }
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
@@ -145,7 +160,7 @@ fn read<T: for<'de> Deserialize<'de>>(object: serde_json::Value) -> Result<T, St
     serde_json::from_value(object).map_err(|error| error.to_string())
 }
 
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
 

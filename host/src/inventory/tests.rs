@@ -31,7 +31,7 @@ const CLUSTER: &str = r#"[
     {"kind": "Pod", "metadata": {"name": "app-1", "namespace": "web", "uid": "p1"},
      "spec": {"nodeName": "n1", "serviceAccountName": "app", "containers": []}},
     {"kind": "Pod", "metadata": {"name": "pending", "namespace": "web"}, "spec": {}},
-    {"kind": "Service", "metadata": {"name": "web"}, "spec": "whatever"}
+    {"kind": "ConfigMap", "metadata": {"name": "web"}, "data": "whatever"}
 ]"#;
 
 #[test]

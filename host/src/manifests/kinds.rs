@@ -92,7 +92,9 @@ impl Said {
                 let authorization = flags.get("authorization-config").filter(|it| !it.is_empty()).cloned();
                 let mode = flags.get("authorization-mode");
                 let asks_webhook_first = mode.is_some_and(|modes| modes.split(',').next() == Some("Webhook"));
-                self.apiservers.push(Apiserver { manifest: path.to_owned(), authorization, asks_webhook_first });
+                let token_file = flags.get("token-auth-file").filter(|it| !it.is_empty()).cloned();
+                let manifest = path.to_owned();
+                self.apiservers.push(Apiserver { manifest, authorization, asks_webhook_first, token_file });
                 let minor = minor(text(container, "image"));
                 self.apiserver(path, &flags, minor);
             }

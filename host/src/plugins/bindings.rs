@@ -18,6 +18,12 @@ pub(super) struct Lent<'a> {
     pub(super) value: &'a str,
 }
 
+impl<'a> Lent<'a> {
+    pub(super) fn new(key: &'a str, value: &'a str) -> Lent<'a> {
+        Lent { key, value }
+    }
+}
+
 #[derive(Clone, ComponentType, Lift)]
 #[component(record)]
 pub(super) struct Attribute {
@@ -62,11 +68,23 @@ pub(super) struct WitContext<'a> {
     pub(super) attributes: &'a [Lent<'a>],
 }
 
+impl<'a> WitContext<'a> {
+    pub(super) fn new(now: u64, attributes: &'a [Lent<'a>]) -> WitContext<'a> {
+        WitContext { now, attributes }
+    }
+}
+
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub(super) struct Extra<'a> {
     key: &'a str,
     values: &'a [&'a str],
+}
+
+impl<'a> Extra<'a> {
+    pub(super) fn new(key: &'a str, values: &'a [&'a str]) -> Extra<'a> {
+        Extra { key, values }
+    }
 }
 
 #[derive(Clone, Copy, ComponentType, Lower)]

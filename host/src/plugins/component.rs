@@ -2,6 +2,7 @@
 
 use super::{
     LoadError, Sandbox,
+    approve::{self, APPROVE, WitOutcome},
     bindings::{self, AUTHORIZE, CRYPTO, OTHERS, PLUGIN, WitAnswer, WitContext, WitFault, WitInfo, WitRequest},
     crypto,
     limits::{Bounds, Failed, Ledger},
@@ -15,7 +16,7 @@ use wasmtime::{
 /// A compiled component that imports nothing it may not, and exports at least `plugin`.
 pub(super) struct Code {
     linked: InstancePre<Ledger>,
-    exports: Exports,
+    pub(super) exports: Exports,
 }
 
 /// Where its exports are, looked up once: a decision does no search by name.
@@ -23,6 +24,7 @@ pub(super) struct Exports {
     describe: ComponentExportIndex,
     init: ComponentExportIndex,
     authorize: Option<ComponentExportIndex>,
+    pub(super) approve: Option<ComponentExportIndex>,
     pub(super) verify_peer: Option<ComponentExportIndex>,
 }
 
@@ -47,6 +49,10 @@ impl Code {
         if authorize.is_none() && component.get_export(None, AUTHORIZE).is_some() {
             return Err(LoadError::Export(AUTHORIZE));
         }
+        let approve = find(APPROVE, "decide");
+        if approve.is_none() && component.get_export(None, APPROVE).is_some() {
+            return Err(LoadError::Export(APPROVE));
+        }
         let verify_peer = find(VERIFY_PEER, "verify");
         if verify_peer.is_none() && component.get_export(None, VERIFY_PEER).is_some() {
             return Err(LoadError::Export(VERIFY_PEER));
@@ -55,6 +61,7 @@ impl Code {
             describe: find(PLUGIN, "describe").ok_or_else(missing)?,
             init: find(PLUGIN, "init").ok_or_else(missing)?,
             authorize,
+            approve,
             verify_peer,
         };
         let mut linker = Linker::new(engine);
@@ -101,7 +108,7 @@ impl Code {
 pub(super) struct Instance<'a> {
     pub(super) store: Store<Ledger>,
     pub(super) raw: Raw,
-    exports: &'a Exports,
+    pub(super) exports: &'a Exports,
 }
 
 /// What `init` answers.
@@ -115,6 +122,9 @@ impl Instance<'_> {
         raw.get_typed_func::<(&str,), Outcome>(&mut *store, &exports.init)?;
         if let Some(decide) = &exports.authorize {
             raw.get_typed_func::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(&mut *store, decide)?;
+        }
+        if let Some(decide) = &exports.approve {
+            raw.get_typed_func::<approve::Arguments<'_>, (WitOutcome,)>(&mut *store, decide)?;
         }
         if let Some(verify) = &exports.verify_peer {
             raw.get_typed_func::<peers::Arguments<'_>, peers::Answer>(&mut *store, verify)?;

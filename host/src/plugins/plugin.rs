@@ -35,8 +35,8 @@ pub struct Plugin {
     pub bounds: Bounds,
     pub(super) spec: Arc<Spec>,
     asks: Asks,
-    code: Code,
-    breaker: Breaker,
+    pub(super) code: Code,
+    pub(super) breaker: Breaker,
     /// Whether it rests after failing too often.
     pub(super) rests: bool,
     pub(super) metrics: PluginMetrics,

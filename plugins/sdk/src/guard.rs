@@ -95,12 +95,12 @@ pub fn judge<C: Switches>(config: &C, guards: &[Guard<C>], context: &Context, re
 }
 
 /// Every rule that a config names and the plugin does not have. `others` have no allow-list.
-pub fn unknown<C: Switches>(config: &C, guards: &[Guard<C>], others: &[&str]) -> Vec<Fault> {
+pub fn unknown<C: Switches>(config: &C, rules: &[impl Tell], others: &[&str]) -> Vec<Fault> {
     let modes = config.modes().keys().map(|id| ("rules", id)).filter(|(_, id)| !others.contains(&id.as_str()));
     let allowed = config.allowed().keys().map(|id| ("allow", id));
     modes
         .chain(allowed)
-        .filter(|(_, id)| guards.iter().all(|guard| guard.rule.id != id.as_str()))
+        .filter(|(_, id)| rules.iter().all(|told| told.rule().id != id.as_str()))
         .map(|(key, id)| Fault {
             // A JSON pointer escapes these two (RFC 6901, section 3).
             pointer: format!("/{key}/{}", id.replace('~', "~0").replace('/', "~1")),

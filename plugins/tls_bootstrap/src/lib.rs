@@ -1,24 +1,69 @@
 //! How a node gets its first certificate: bootstrap tokens, certificate signing requests, and who approves them.
 //!
-//! Owns what a bootstrap token is good for, and who may turn a request into a credential. What a request asks for, the
-//! name and the usages in it, is in its body, for whoever approves.
+//! Owns what a bootstrap token is good for, who may turn a request into a credential, and which requests of kubelets are
+//! approved.
 
 mod approval;
+mod csr;
 
-use sdk::{Answer, Context, Guard, Mode, Question, Request, Rule, Target};
+pub use csr::approve;
+
+use sdk::{Answer, Context, Guard, Mode, Question, Request, Rule, Target, Tell};
 
 sdk::config! {
-    guards: GUARDS;
+    guards: rules();
     /// Whether a bootstrap token may read what `kubeadm join` reads: kubeadm's config maps, a Node by its name, and for a
     /// further control-plane node the secret `kubeadm-certs`.
     kubeadm_join: bool = true,
+    /// The domain of the cluster's services, as the kubelets' --cluster-domain: no node has a name in it.
+    cluster_domain: String = "cluster.local".into(),
+    /// Names and addresses that no node has, such as those by which clients reach kube-apiserver. An entry that begins with
+    /// a dot means every name below it.
+    reserved: Vec<String> = Vec::new(),
+    /// Patterns that a node's name is like, in which `*` stands for any run of characters. Empty: any name.
+    node_names: Vec<String> = Vec::new(),
+    /// The longest duration that a request may ask for.
+    max_expiration_seconds: u32 = 31_536_000,
+    /// Public keys that are known to the public: `sha256:` and 64 hex digits over the SubjectPublicKeyInfo.
+    #[schemars(inner(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
+    weak_keys: Vec<String> = Vec::new(),
 }
 
 sdk::plugin! {
     asks: ["source:bootstrap", "traversal:credential-minting"],
     config: Config,
-    rules: GUARDS,
+    rules: rules(),
     authorize: authorize,
+    approve_csr: approve,
+}
+
+/// A rule of either kind.
+pub enum Entry {
+    Review(&'static Guard<Config>),
+    Request(&'static csr::Check),
+}
+
+impl Tell for Entry {
+    fn rule(&self) -> &Rule {
+        match self {
+            Entry::Review(guard) => &guard.rule,
+            Entry::Request(check) => &check.rule,
+        }
+    }
+
+    fn attributes(&self) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Entry::Review(guard) => guard.attributes(),
+            Entry::Request(check) => {
+                vec![("pathgate.io/default", check.mode.as_str()), ("pathgate.io/interface", "approve-csr")]
+            }
+        }
+    }
+}
+
+/// Those on reviews, then those on certificate requests.
+fn rules() -> Vec<Entry> {
+    GUARDS.iter().map(Entry::Review).chain(csr::rules::all().map(Entry::Request)).collect()
 }
 
 /// The first rule that refuses, if any.

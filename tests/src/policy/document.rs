@@ -36,7 +36,10 @@ fn rules() -> Result<String> {
             asks => asks.iter().map(|ask| format!("`{ask}`")).collect::<Vec<_>>().join(", "),
         };
         text += &format!("## {}\n\nAsked about {asked}.\n\n{}", plugin.name, settings(&plugin.schema));
-        let examples = examples(pair)?;
+        let mut examples = examples(pair)?;
+        if pair.native.name == "tls_bootstrap" {
+            examples.extend(crate::csr::examples()?);
+        }
         let (on_peers, on_requests): (Vec<_>, Vec<_>) =
             plugin.rules.iter().partition(|rule| rule.interface == "verify-peer");
         for rule in on_requests {

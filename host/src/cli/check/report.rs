@@ -5,6 +5,7 @@ use crate::{
     authorization::{Finding, RULES, Severity},
     cli::{Ending, Faults, Output},
     posture::{About, Bypass, Claim, Says, Transport, Value as _},
+    tokens,
 };
 use serde_json::{Value, json};
 use wire::State;
@@ -16,16 +17,25 @@ pub(super) struct Findings {
     pub list: Vec<Finding>,
     /// AuthorizationConfigurations in which nothing is wrong.
     pub sound: Vec<String>,
+    /// Bootstrap tokens in which nothing is wrong, by their files.
+    pub sound_tokens: Vec<String>,
     /// A file, and what could not be told.
     pub unknown: Vec<(String, String)>,
 }
 
 impl Findings {
+    /// Takes in what was found about the tokens of a file.
+    pub(super) fn judge_tokens(&mut self, origin: String, findings: Vec<Finding>) {
+        if findings.is_empty() { self.sound_tokens.push(origin) } else { self.list.extend(findings) }
+    }
+
     pub(super) fn ending(&self) -> Ending {
         let bad = self.claims.iter().any(|it| state(it.says) != State::Asserted);
         if bad || !self.list.is_empty() {
             Ending::No
-        } else if !self.unknown.is_empty() || (self.claims.is_empty() && self.sound.is_empty()) {
+        } else if !self.unknown.is_empty()
+            || (self.claims.is_empty() && self.sound.is_empty() && self.sound_tokens.is_empty())
+        {
             Ending::Unknown
         } else {
             Ending::Yes
@@ -54,6 +64,12 @@ pub(super) fn print(form: Form, found: &Findings) -> Result<(), Faults> {
         });
         output::line(form, &line, || format!("{:<11}{file}: {SOUND}", State::Asserted.as_str()))?;
     }
+    for file in &found.sound_tokens {
+        let state = State::Asserted.as_str();
+        let line =
+            json!({"state": state, "about": "tokens", "says": SOUND_TOKENS, "evidence": {"file": file, "note": ""}});
+        output::line(form, &line, || format!("{state:<11}{file}: {SOUND_TOKENS}"))?;
+    }
     for it in &found.list {
         let rule = it.rule;
         let line = json!({
@@ -81,6 +97,7 @@ pub(super) fn print(form: Form, found: &Findings) -> Result<(), Faults> {
 fn sarif(found: &Findings) -> Value {
     let rules: Vec<_> = RULES
         .iter()
+        .chain(tokens::RULES)
         .map(|it| {
             json!({
                 "id": it.id, "shortDescription": {"text": it.summary}, "help": {"text": it.source},
@@ -172,4 +189,5 @@ fn about(about: &About) -> String {
     }
 }
 
+const SOUND_TOKENS: &str = "its tokens are strong, and end";
 const SOUND: &str = "kube-apiserver asks the gate before Node and RBAC";

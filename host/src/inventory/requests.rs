@@ -1,0 +1,117 @@
+//! Certificate requests of before: what a bootstrap token was used for, and whose a key is.
+
+use crate::csr::{Glance, Request, State};
+use std::collections::{BTreeSet, HashMap};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Requests {
+    by_name: HashMap<String, Earlier>,
+    by_user: HashMap<String, BTreeSet<String>>,
+    by_key: HashMap<[u8; 32], BTreeSet<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Earlier {
+    created: Option<u64>,
+    signer: String,
+    user: String,
+    common_name: String,
+    key: Option<[u8; 32]>,
+    der: Vec<u8>,
+    state: State,
+}
+
+impl Requests {
+    /// Takes in a request, over an older one of its name.
+    pub fn apply(&mut self, request: &Request) {
+        let glance = Glance::at(&request.der);
+        let name = &request.name;
+        let earlier = Earlier {
+            created: request.created,
+            signer: request.signer.clone(),
+            user: request.user.clone(),
+            common_name: glance.common_name.unwrap_or_default(),
+            key: glance.key,
+            der: request.der.clone(),
+            state: request.state,
+        };
+        if let Some(key) = earlier.key {
+            self.by_key.entry(key).or_default().insert(name.clone());
+        }
+        // Nodes ask again and again; whether they may is nothing that their history tells.
+        if !request.user.starts_with("system:node:") {
+            self.by_user.entry(request.user.clone()).or_default().insert(name.clone());
+        }
+        if let Some(old) = self.by_name.insert(name.clone(), earlier) {
+            self.forget(name, &old);
+        }
+    }
+
+    /// Takes a name out of the lists where its newest version does not belong.
+    fn forget(&mut self, name: &str, old: &Earlier) {
+        let (user, key) = self.by_name.get(name).map_or((None, None), |it| (Some(&it.user), it.key));
+        if let Some(names) = self.by_user.get_mut(&old.user).filter(|_| user != Some(&old.user)) {
+            names.remove(name);
+        }
+        if let Some(names) = old.key.filter(|it| key != Some(*it)).and_then(|it| self.by_key.get_mut(&it)) {
+            names.remove(name);
+        }
+    }
+
+    /// What earlier requests tell of this one, as facts for plugins.
+    pub fn facts(&self, request: &Request, glance: &Glance) -> Vec<(String, String)> {
+        let common_name = glance.common_name.as_deref().unwrap_or_default();
+        let mut facts = Vec::new();
+        let mut fact = |key: &str, value: &str| facts.push((key.to_owned(), value.to_owned()));
+        for (_, it) in self.named(self.by_user.get(&request.user), request) {
+            let whose =
+                if it.common_name.is_empty() { "a request that cannot be read" } else { it.common_name.as_str() };
+            match it.state {
+                State::Approved => fact(TOKEN_SPENT, whose),
+                State::Pending => fact(TOKEN_PENDING, whose),
+                // It was used for nothing.
+                State::Refused => {}
+            }
+        }
+        for (name, it) in self.named(glance.key.and_then(|key| self.by_key.get(&key)), request) {
+            if it.common_name != common_name {
+                fact(KEY_OF, &it.common_name);
+            } else if it.signer == request.signer && it.state == State::Approved {
+                fact(KEY_AGAIN, name);
+            }
+        }
+        facts
+    }
+
+    /// Those among these that count as before this one; at most [`MOST`].
+    fn named<'a>(
+        &'a self,
+        names: Option<&'a BTreeSet<String>>,
+        request: &Request,
+    ) -> impl Iterator<Item = (&'a str, &'a Earlier)> {
+        let all = names.into_iter().flatten().filter_map(|name| Some((name.as_str(), self.by_name.get(name)?)));
+        all.filter(|(name, it)| !is_same(name, it, request) && is_before(name, it, request)).take(MOST)
+    }
+}
+
+fn is_same(name: &str, it: &Earlier, request: &Request) -> bool {
+    name == request.name && it.der == request.der && it.user == request.user
+}
+
+/// A request that was approved was so before one that is not. Otherwise time tells; what is not known counts as before.
+fn is_before(name: &str, it: &Earlier, request: &Request) -> bool {
+    if it.state == State::Approved && request.state != State::Approved {
+        return true;
+    }
+    match (it.created, request.created) {
+        (Some(theirs), Some(ours)) => (theirs, name) < (ours, request.name.as_str()),
+        (None, _) | (_, None) => true,
+    }
+}
+
+const TOKEN_SPENT: &str = "pathgate.io/token-spent";
+const TOKEN_PENDING: &str = "pathgate.io/token-pending";
+const KEY_OF: &str = "pathgate.io/key-of";
+const KEY_AGAIN: &str = "pathgate.io/key-again";
+/// Plugins look at the first.
+const MOST: usize = 8;
