@@ -380,7 +380,9 @@ fn described(name: &str) -> Value {
         ["apiserver_to_endpoint", "apiserver_to_kubelet", "node_to_apiserver", "revocation", "tunnel"].contains(&name);
     let mut exports = vec!["pathgate:policy/plugin@1.0.0", "pathgate:policy/authorize@1.0.0"];
     exports.extend(verifies.then_some("pathgate:policy/verify-peer@1.0.0"));
-    let imports: &[&str] = if verifies { &["pathgate:policy/crypto@1.0.0"] } else { &[] };
+    let approves = name == "tls_bootstrap";
+    exports.extend(approves.then_some("pathgate:policy/approve-csr@1.0.0"));
+    let imports: &[&str] = if verifies || approves { &["pathgate:policy/crypto@1.0.0"] } else { &[] };
     json!({
         "name": name,
         "exports": exports,
