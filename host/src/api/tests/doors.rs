@@ -131,7 +131,10 @@ async fn plugins_are_told_with_what_they_did() {
     let plugins = world.json("/api/v1/plugins").await;
     let (plugin, acts) = (&plugins[0], &plugins[0]["acts"]);
     assert_eq!((&plugin["name"], &plugin["role"]), (&"apiserver_to_kubelet".into(), &"restrict".into()));
-    assert_eq!((&plugin["imports"], &acts["refused"]), (&serde_json::json!([]), &1.into()));
+    assert_eq!(
+        (&plugin["imports"], &acts["refused"]),
+        (&serde_json::json!(["pathgate:policy/crypto@1.0.0"]), &1.into())
+    );
     let rule = plugin["rules"].as_array().expect("rules").iter().find(|rule| rule["id"] == "nodes-proxy");
     assert_eq!(rule.map(|rule| &rule["refused"]), Some(&1.into()));
 }
