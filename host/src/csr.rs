@@ -11,6 +11,7 @@ pub use documents::{MAX_BYTES, parse_many};
 pub use glance::Glance;
 pub use read::from_object;
 
+use crate::finding::Finding;
 use serde::Serialize;
 
 /// A CertificateSigningRequest of `certificates.k8s.io/v1`, as far as an approver looks at it.
@@ -86,25 +87,6 @@ impl Verdict {
             Verdict::Leave => "leave",
         }
     }
-}
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Info,
-    Low,
-    Medium,
-    High,
-}
-
-/// Something that a person should see, whatever the verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The rule that found it.
-    pub code: String,
-    pub severity: Severity,
-    pub detail: String,
 }
 
 /// An approver's answer.

@@ -1,5 +1,6 @@
 //! The peer of a TLS connection, as plugins are asked about it, and what they find.
 
+use crate::finding::Finding;
 use serde::Serialize;
 use std::{net::IpAddr, str::FromStr};
 
@@ -48,26 +49,6 @@ impl FromStr for Name {
             Some(_) | None => Err("write dns:NAME or ip:ADDRESS".into()),
         }
     }
-}
-
-/// How much a finding weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Info,
-    Low,
-    Medium,
-    High,
-}
-
-/// Something that a person should see, whatever the verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    pub code: String,
-    pub severity: Severity,
-    /// The position in the chain; none if it is about all of it.
-    pub at: Option<u32>,
-    pub detail: String,
 }
 
 /// What comes of a peer.

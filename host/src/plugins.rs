@@ -267,6 +267,27 @@ impl Plugins {
         answer
     }
 
+    /// Asks about bytes that a stranger chose: a certificate, a request for one. Whoever sends them must not make the plugin
+    /// rest for everybody's requests, nor wake it: what fails is counted, and the breaker does not hear of it. A plugin that
+    /// rests is not asked.
+    fn ask_for_stranger<T>(
+        &self,
+        plugin: &Plugin,
+        ask: impl FnOnce(&component::Code) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let begin = Instant::now();
+        let answer = match self.slots.take(plugin.bounds.patience) {
+            Some(_) if plugin.is_quarantined() => Err(Failed::new(Failure::Quarantined, "it failed too often")),
+            Some(_slot) => ask(&plugin.code),
+            None => Err(Failed::new(Failure::Busy, "no sandbox was free in time")),
+        };
+        plugin.metrics.seconds.observe(begin.elapsed().as_secs_f64());
+        if let Err(failed) = &answer {
+            self.count(plugin, failed.kind);
+        }
+        answer
+    }
+
     /// Runs a plugin's own cases, each in a fresh instance with its own config.
     pub fn run_cases(&self, component: &[u8], more: Vec<Case>) -> Result<Vec<CaseOutcome>, LoadError> {
         let component = encode::encode(component).map_err(LoadError::Encode)?;

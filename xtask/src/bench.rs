@@ -39,7 +39,7 @@ pub enum Error {
 /// One decision through a plugin against the cedar-policy crate, in one run.
 pub fn decide(repo: &Repo) -> Result<(), Error> {
     let toolchain = crate::setup::setup(repo).map_err(dist::Error::from)?;
-    crate::guests::build(repo, &toolchain).map_err(dist::Error::from)?;
+    crate::plugins::build(repo, &toolchain).map_err(crate::guests::Error::from).map_err(dist::Error::from)?;
     let mut cargo = repo.cargo();
     cargo.arg("bench").arg("--locked").arg("--manifest-path").arg(repo.at("bench/Cargo.toml"));
     Ok(program::run(cargo.arg("--target-dir").arg(repo.target("")).args(["--bench", "decide"]))?)

@@ -6,12 +6,15 @@ use crate::{
     config::Config,
     inventory::Inventory,
     judge::{self, Judge},
-    plugins::Plugins,
+    plugins::{Plugins, Set},
     review,
 };
 use clap::Args;
 use serde::Serialize;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use wire::{Decision, Door, Opinion, Verdict};
 
 /// Put SubjectAccessReviews to the plugins: verdict, rule, digest, fuel.
@@ -69,21 +72,7 @@ impl Ask {
         if reviews.is_empty() {
             return Err(format!("`{}` holds no SubjectAccessReview", self.file.display()).into());
         }
-        let inventory = match &self.facts {
-            Some(path) => Inventory::from_list(&read(path)?).map_err(|error| {
-                let cause = std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
-                format!("`{}`: {error}{cause}", path.display())
-            })?,
-            None => Inventory::default(),
-        };
-        let config = match &self.config {
-            Some(path) => read_config(path)?.0,
-            None => Config::default(),
-        };
-        let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
-        let plugins = Arc::new(plugins);
-        let judge = Judge::new(plugins.clone(), None, inventory).keeping(config.lock_out_guard.clone());
-        let set = crate::app::activate(&plugins, &judge, specs(&config)?.0)?;
+        let (judge, set) = judge_of(self.facts.as_deref(), self.config.as_deref())?;
         let mut ending = Ending::Yes;
         for review in reviews {
             let decision =
@@ -95,6 +84,27 @@ impl Ask {
         }
         Ok(ending)
     }
+}
+
+/// A judge with the plugins of a configuration, or the built-in ones with their defaults, who knows what is in this list and
+/// puts nothing on record.
+pub(super) fn judge_of(facts: Option<&Path>, config: Option<&Path>) -> Result<(Judge, Arc<Set>), Faults> {
+    let inventory = match facts {
+        Some(path) => Inventory::from_list(&read(path)?).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
+            format!("`{}`: {error}{cause}", path.display())
+        })?,
+        None => Inventory::default(),
+    };
+    let config = match config {
+        Some(path) => read_config(path)?.0,
+        None => Config::default(),
+    };
+    let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
+    let plugins = Arc::new(plugins);
+    let judge = Judge::new(plugins.clone(), None, inventory).keeping(config.lock_out_guard.clone());
+    let set = crate::app::activate(&plugins, &judge, specs(&config)?.0)?;
+    Ok((judge, set))
 }
 
 fn shown(decision: &Decision) -> Line<'_> {

@@ -1,17 +1,18 @@
 //! `pathgate csr`: certificate requests through the plugins, on nobody's record.
 
-use super::{Ending, Faults, Output, ask::at, output, read, read_config};
+use super::{
+    Ending, Faults, Output,
+    ask::{at, judge_of},
+    output, read,
+};
 use crate::{
-    app::{compile_cache, specs},
-    config::Config,
-    csr::{self, Finding, Judgement, Request, Verdict},
-    inventory::Inventory,
-    judge::{self, Judge},
-    plugins::Plugins,
+    csr::{self, Judgement, Request, Verdict},
+    finding::Finding,
+    judge,
 };
 use clap::Args;
 use serde::Serialize;
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 /// Judge CertificateSigningRequests of kubelets: approve, deny or leave, by which rule, and why.
 ///
@@ -57,21 +58,7 @@ impl Csr {
         if requests.is_empty() {
             return Err(format!("`{}` holds no CertificateSigningRequest", self.file.display()).into());
         }
-        let inventory = match &self.facts {
-            Some(path) => Inventory::from_list(&read(path)?).map_err(|error| {
-                let cause = std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
-                format!("`{}`: {error}{cause}", path.display())
-            })?,
-            None => Inventory::default(),
-        };
-        let config = match &self.config {
-            Some(path) => read_config(path)?.0,
-            None => Config::default(),
-        };
-        let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
-        let plugins = Arc::new(plugins);
-        let judge = Judge::new(plugins.clone(), None, inventory).keeping(config.lock_out_guard.clone());
-        let set = crate::app::activate(&plugins, &judge, specs(&config)?.0)?;
+        let (judge, set) = judge_of(self.facts.as_deref(), self.config.as_deref())?;
         let mut ending = Ending::Yes;
         for request in requests {
             let judged = judge.consider_request(&set, self.at.unwrap_or_else(judge::now), &request);

@@ -4,8 +4,9 @@ use super::{Ending, Faults, Output, ask::at, output, read, read_config, revoke};
 use crate::{
     app::{chain, compile_cache},
     bundle::{self, Kind},
+    finding::Finding,
     judge,
-    peer::{Finding, Name, Peer, Role, Severity},
+    peer::{Name, Peer, Role},
     plugins::{Plugins, builtin},
 };
 use clap::{Args, ValueEnum};
@@ -180,14 +181,8 @@ fn human(line: &Line<'_>) -> String {
         text += &format!("\n  path     {digest}");
     }
     for it in line.findings {
-        let severity = match it.severity {
-            Severity::Info => "info",
-            Severity::Low => "low",
-            Severity::Medium => "medium",
-            Severity::High => "high",
-        };
         let at = it.at.map(|at| format!(" at {at}")).unwrap_or_default();
-        text += &format!("\n  {severity:<8} {}{at}: {}", it.code, it.detail);
+        text += &format!("\n  {:<8} {}{at}: {}", it.severity.as_str(), it.code, it.detail);
     }
     text
 }

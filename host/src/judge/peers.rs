@@ -1,7 +1,8 @@
 //! Peers: what the path's plugin and `revocation` say of one, and what it comes to. Whatever fails refuses.
 
 use crate::{
-    peer::{Finding, Outcome, Peer, Severity, Verdict},
+    finding::{Finding, Severity},
+    peer::{Outcome, Peer, Verdict},
     plugins::{Failed, digest},
 };
 

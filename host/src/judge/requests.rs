@@ -2,7 +2,8 @@
 
 use super::Judge;
 use crate::{
-    csr::{Finding, Judgement, MAX_REQUEST, Request, Severity, State, Verdict},
+    csr::{Judgement, MAX_REQUEST, Request, State, Verdict},
+    finding::{Finding, Severity},
     plugins::{Approval, Failed, Plugin, Set},
 };
 use std::sync::{Arc, PoisonError};
@@ -64,7 +65,7 @@ fn combine(said: Vec<(bool, Judgement)>) -> Judgement {
         findings.append(&mut it.findings);
         if shadow {
             let detail = format!("in the shadow: {}: {}", it.verdict.as_str(), it.reason);
-            findings.push(Finding { code: it.rule, severity: Severity::Low, detail });
+            findings.push(Finding { code: it.rule, severity: Severity::Low, at: None, detail });
         } else if decided.as_ref().is_none_or(|old| weight(it.verdict) < weight(old.verdict)) {
             decided = Some(it);
         }

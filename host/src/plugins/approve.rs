@@ -2,17 +2,18 @@
 
 use super::{
     Plugin, Plugins, Set,
-    bindings::{Attribute, Extra, Lent, WitContext},
+    bindings::{Attribute, Extra, Lent, WitContext, WitFinding, lent, strs},
     component::{Code, Instance},
     limits::{Bounds, Failed},
     plugin::cut,
 };
-use crate::csr::{Finding, Node, Question, Severity, Verdict};
-use std::{sync::Arc, time::Instant};
+use crate::{
+    csr::{Node, Question, Verdict},
+    finding::Finding,
+};
+use std::sync::Arc;
 use wasmtime::component::{ComponentType, Lift, Lower};
 use wire::Failure;
-
-pub(super) const APPROVE: &str = "pathgate:policy/approve-csr@1.0.0";
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
@@ -52,31 +53,6 @@ pub(super) enum WitDecision {
     Approve,
     #[component(name = "deny")]
     Deny,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
-#[component(enum)]
-#[repr(u8)]
-#[expect(dead_code, reason = "made by the guest")]
-pub(super) enum WitSeverity {
-    #[component(name = "info")]
-    Info,
-    #[component(name = "low")]
-    Low,
-    #[component(name = "medium")]
-    Medium,
-    #[component(name = "high")]
-    High,
-}
-
-#[derive(Clone, ComponentType, Lift)]
-#[component(record)]
-pub(super) struct WitFinding {
-    code: String,
-    severity: WitSeverity,
-    #[expect(dead_code, reason = "part of the contract; a request has one element")]
-    at: Option<u32>,
-    detail: String,
 }
 
 #[derive(Clone, ComponentType, Lift)]
@@ -123,10 +99,8 @@ fn lend<T>(now: u64, question: &Question<'_>, call: impl FnOnce(Arguments<'_>) -
     let request = question.request;
     let (context, facts) = (lent(&question.context), lent(&question.facts));
     let addresses = question.node.as_ref().map(|it: &Node| lent(&it.addresses)).unwrap_or_default();
-    let groups: Vec<_> = request.groups.iter().map(String::as_str).collect();
-    let usages: Vec<_> = request.usages.iter().map(String::as_str).collect();
-    let values: Vec<Vec<_>> =
-        request.extra.iter().map(|(_, values)| values.iter().map(String::as_str).collect()).collect();
+    let (groups, usages) = (strs(&request.groups), strs(&request.usages));
+    let values: Vec<_> = request.extra.iter().map(|(_, values)| strs(values)).collect();
     let extra: Vec<_> = request.extra.iter().zip(&values).map(|((key, _), it)| Extra::new(key, it)).collect();
     let csr = WitCsr {
         name: &request.name,
@@ -150,28 +124,10 @@ fn lend<T>(now: u64, question: &Question<'_>, call: impl FnOnce(Arguments<'_>) -
     call((WitContext::new(now, &context), csr, node))
 }
 
-fn lent(all: &[(String, String)]) -> Vec<Lent<'_>> {
-    all.iter().map(|(key, value)| Lent::new(key, value)).collect()
-}
-
 impl Plugin {
     /// Whether it is asked about certificate requests.
     pub fn can_approve(&self) -> bool {
         self.code.exports.approve.is_some()
-    }
-
-    /// Asks, in a fresh instance. `now` is the time of the decision in milliseconds since 1970.
-    fn approve(&self, now: u64, question: &Question<'_>) -> Result<Approval, Failed> {
-        if self.rests && !self.breaker.admits(now) {
-            return Err(Failed::new(Failure::Quarantined, "it failed too often"));
-        }
-        let answer = run(&self.code, &self.bounds, now / 1_000, question);
-        // Whoever may create a request chooses what is in it. That must not stop the plugin for everybody else, so a failure
-        // here is told and does not make it rest.
-        if answer.is_ok() {
-            self.breaker.succeeded();
-        }
-        answer
     }
 }
 
@@ -187,19 +143,9 @@ fn run(code: &Code, bounds: &Bounds, now: u64, question: &Question<'_>) -> Resul
         verdict,
         rule: cut(outcome.rule, 64),
         reason: cut(outcome.reason, 512),
-        findings: outcome.findings.into_iter().take(MOST_FINDINGS).map(finding).collect(),
+        findings: outcome.findings.into_iter().take(MOST_FINDINGS).map(|it| it.keep(512)).collect(),
         fuel: bounds.fuel.saturating_sub(instance.fuel_left()),
     })
-}
-
-fn finding(it: WitFinding) -> Finding {
-    let severity = match it.severity {
-        WitSeverity::Info => Severity::Info,
-        WitSeverity::Low => Severity::Low,
-        WitSeverity::Medium => Severity::Medium,
-        WitSeverity::High => Severity::High,
-    };
-    Finding { code: cut(it.code, 64), severity, detail: cut(it.detail, 512) }
 }
 
 impl Set {
@@ -212,16 +158,7 @@ impl Set {
 impl Plugins {
     /// Asks one plugin about a certificate request, within its limits.
     pub fn approve(&self, plugin: &Plugin, now: u64, question: &Question<'_>) -> Result<Approval, Failed> {
-        let begin = Instant::now();
-        let answer = match self.slots.take(plugin.bounds.patience) {
-            Some(_slot) => plugin.approve(now, question),
-            None => Err(Failed { kind: Failure::Busy, detail: "no sandbox was free in time".into() }),
-        };
-        plugin.metrics.seconds.observe(begin.elapsed().as_secs_f64());
-        if let Err(failed) = &answer {
-            self.count(plugin, failed.kind);
-        }
-        answer
+        self.ask_for_stranger(plugin, |code| run(code, &plugin.bounds, now / 1_000, question))
     }
 }
 

@@ -1,27 +1,29 @@
 //! `wit/policy.wit` in Rust, by hand: what goes in is lent, not copied, until it reaches the guest's memory. The types
 //! are checked against those of each component when it is loaded, so a mistake here is a load error, never a surprise.
 
+use super::plugin::cut;
+use crate::finding::{Finding, Severity};
 use wasmtime::component::{ComponentType, Lift, Lower};
 use wire::{Operator, Request, Target};
 
 pub(super) const PLUGIN: &str = "pathgate:policy/plugin@1.0.0";
 pub(super) const AUTHORIZE: &str = "pathgate:policy/authorize@1.0.0";
 pub(super) const CRYPTO: &str = "pathgate:policy/crypto@1.0.0";
-/// The other interfaces that a component may export.
-pub(super) const OTHERS: [&str; 3] =
-    ["pathgate:policy/verify-peer@1.0.0", "pathgate:policy/approve-csr@1.0.0", "pathgate:policy/gate@1.0.0"];
+pub(super) const VERIFY_PEER: &str = "pathgate:policy/verify-peer@1.0.0";
+pub(super) const APPROVE_CSR: &str = "pathgate:policy/approve-csr@1.0.0";
+/// All that a component may export.
+pub(super) const INTERFACES: [&str; 5] = [PLUGIN, AUTHORIZE, VERIFY_PEER, APPROVE_CSR, "pathgate:policy/gate@1.0.0"];
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub(super) struct Lent<'a> {
-    pub(super) key: &'a str,
-    pub(super) value: &'a str,
+    key: &'a str,
+    value: &'a str,
 }
 
-impl<'a> Lent<'a> {
-    pub(super) fn new(key: &'a str, value: &'a str) -> Lent<'a> {
-        Lent { key, value }
-    }
+/// Attributes, as they are lent.
+pub(super) fn lent(all: &[(String, String)]) -> Vec<Lent<'_>> {
+    all.iter().map(|(key, value)| Lent { key, value }).collect()
 }
 
 #[derive(Clone, ComponentType, Lift)]
@@ -64,8 +66,8 @@ pub(super) struct WitFault {
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub(super) struct WitContext<'a> {
-    pub(super) now: u64,
-    pub(super) attributes: &'a [Lent<'a>],
+    now: u64,
+    attributes: &'a [Lent<'a>],
 }
 
 impl<'a> WitContext<'a> {
@@ -176,6 +178,47 @@ pub(super) struct WitAnswer {
     pub(super) attributes: Vec<Attribute>,
 }
 
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+#[expect(dead_code, reason = "made by the guest")]
+pub(super) enum WitSeverity {
+    #[component(name = "info")]
+    Info,
+    #[component(name = "low")]
+    Low,
+    #[component(name = "medium")]
+    Medium,
+    #[component(name = "high")]
+    High,
+}
+
+#[derive(Clone, ComponentType, Lift)]
+#[component(record)]
+pub(super) struct WitFinding {
+    pub(super) code: String,
+    severity: WitSeverity,
+    at: Option<u32>,
+    pub(super) detail: String,
+}
+
+impl WitFinding {
+    /// Cut to what is kept; of the detail, this many bytes.
+    pub(super) fn keep(self, detail: usize) -> Finding {
+        Finding {
+            code: cut(self.code, 64),
+            severity: match self.severity {
+                WitSeverity::Info => Severity::Info,
+                WitSeverity::Low => Severity::Low,
+                WitSeverity::Medium => Severity::Medium,
+                WitSeverity::High => Severity::High,
+            },
+            at: self.at,
+            detail: cut(self.detail, detail),
+        }
+    }
+}
+
 /// Lends a request for as long as `call` takes.
 pub(super) fn lend<T>(
     now: u64,
@@ -183,7 +226,7 @@ pub(super) fn lend<T>(
     request: &Request,
     call: impl FnOnce(WitContext<'_>, WitRequest<'_>) -> T,
 ) -> T {
-    let attributes: Vec<_> = facts.iter().map(|(key, value)| Lent { key, value }).collect();
+    let attributes = lent(facts);
     let groups = strs(&request.groups);
     let values: Vec<_> = request.extra.iter().map(|(_, values)| strs(values)).collect();
     let extra: Vec<_> = request.extra.iter().zip(&values).map(|((key, _), values)| Extra { key, values }).collect();
@@ -215,7 +258,7 @@ pub(super) fn lend<T>(
     call(WitContext { now, attributes: &attributes }, request)
 }
 
-fn strs(strings: &[String]) -> Vec<&str> {
+pub(super) fn strs(strings: &[String]) -> Vec<&str> {
     strings.iter().map(String::as_str).collect()
 }
 

@@ -1,12 +1,15 @@
 //! From bytes to a running instance.
 
 use super::{
-    LoadError, Sandbox,
-    approve::{self, APPROVE, WitOutcome},
-    bindings::{self, AUTHORIZE, CRYPTO, OTHERS, PLUGIN, WitAnswer, WitContext, WitFault, WitInfo, WitRequest},
+    Cache, LoadError, Sandbox,
+    approve::{self, WitOutcome},
+    bindings::{
+        self, APPROVE_CSR, AUTHORIZE, CRYPTO, INTERFACES, PLUGIN, VERIFY_PEER, WitAnswer, WitContext, WitFault,
+        WitInfo, WitRequest,
+    },
     crypto,
     limits::{Bounds, Failed, Ledger},
-    peers::{self, VERIFY_PEER},
+    peers,
 };
 use wasmtime::{
     Store,
@@ -34,6 +37,25 @@ impl Code {
         Code::link(sandbox, Component::from_binary(&sandbox.engine, component).map_err(LoadError::Compile)?)
     }
 
+    /// What the cache has under this key, or else what `make` makes, kept for the next time.
+    pub(super) fn cached(
+        sandbox: &Sandbox,
+        cache: Option<&Cache>,
+        key: &str,
+        make: impl FnOnce() -> Result<Code, LoadError>,
+    ) -> Result<Code, LoadError> {
+        if let Some(component) = cache.and_then(|cache| cache.load(sandbox, key)) {
+            return Code::link(sandbox, component);
+        }
+        let code = make()?;
+        if let (Some(cache), Ok(bytes)) = (cache, code.linked.component().serialize())
+            && let Err(error) = cache.store(key, &bytes)
+        {
+            tracing::warn!(%error, "a compiled plugin is not cached");
+        }
+        Ok(code)
+    }
+
     /// Checks what a component imports and exports.
     pub(super) fn link(sandbox: &Sandbox, component: Component) -> Result<Code, LoadError> {
         let engine = &sandbox.engine;
@@ -44,25 +66,18 @@ impl Code {
             let (_, interface) = component.get_export(None, interface)?;
             component.get_export(Some(&interface), function).map(|(_, index)| index)
         };
-        let missing = || LoadError::Export(PLUGIN);
-        let authorize = find(AUTHORIZE, "decide");
-        if authorize.is_none() && component.get_export(None, AUTHORIZE).is_some() {
-            return Err(LoadError::Export(AUTHORIZE));
-        }
-        let approve = find(APPROVE, "decide");
-        if approve.is_none() && component.get_export(None, APPROVE).is_some() {
-            return Err(LoadError::Export(APPROVE));
-        }
-        let verify_peer = find(VERIFY_PEER, "verify");
-        if verify_peer.is_none() && component.get_export(None, VERIFY_PEER).is_some() {
-            return Err(LoadError::Export(VERIFY_PEER));
-        }
+        let required = |function| find(PLUGIN, function).ok_or(LoadError::Export(PLUGIN));
+        // An interface is exported whole, or not at all.
+        let optional = |interface, function| match find(interface, function) {
+            None if component.get_export(None, interface).is_some() => Err(LoadError::Export(interface)),
+            found => Ok(found),
+        };
         let exports = Exports {
-            describe: find(PLUGIN, "describe").ok_or_else(missing)?,
-            init: find(PLUGIN, "init").ok_or_else(missing)?,
-            authorize,
-            approve,
-            verify_peer,
+            describe: required("describe")?,
+            init: required("init")?,
+            authorize: optional(AUTHORIZE, "decide")?,
+            approve: optional(APPROVE_CSR, "decide")?,
+            verify_peer: optional(VERIFY_PEER, "verify")?,
         };
         let mut linker = Linker::new(engine);
         crypto::serve(&mut linker).map_err(LoadError::World)?;
@@ -73,11 +88,7 @@ impl Code {
     /// The interfaces that it exports.
     pub(super) fn interfaces(&self) -> Vec<&'static str> {
         let component = self.linked.component();
-        [PLUGIN, AUTHORIZE]
-            .into_iter()
-            .chain(OTHERS)
-            .filter(|name| component.get_export(None, *name).is_some())
-            .collect()
+        INTERFACES.into_iter().filter(|name| component.get_export(None, *name).is_some()).collect()
     }
 
     /// The interfaces that it imports: `crypto`, or nothing.
@@ -88,10 +99,6 @@ impl Code {
 
     pub(super) fn can_authorize(&self) -> bool {
         self.exports.authorize.is_some()
-    }
-
-    pub(super) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
-        self.linked.component().serialize()
     }
 
     /// Starts a fresh instance. The only place that makes a store, so no store is without limits.
@@ -164,10 +171,6 @@ impl Instance<'_> {
     /// Grants the limits anew, for what follows `init` in the same instance.
     pub(super) fn refill(&mut self, bounds: &Bounds) -> Result<(), Failed> {
         bounds.refill(&mut self.store).map_err(|error| Failed::kind_of(&error, None))
-    }
-
-    pub(super) fn exports(&self) -> &Exports {
-        self.exports
     }
 
     pub(super) fn fuel_left(&self) -> u64 {

@@ -2,20 +2,18 @@
 
 use super::{
     Bounds, Cache, Failed, LoadError, Plugin, Plugins, Sandbox,
-    bindings::{Attribute, Lent, WitContext},
+    bindings::{Attribute, Lent, WitContext, WitFinding, lent},
     component::{Code, Instance},
     digest, plugin,
 };
 use crate::{
     json::canonical,
-    peer::{Finding, Name, Outcome, Peer, Role, Severity, Verdict},
+    peer::{Name, Outcome, Peer, Role, Verdict},
 };
 use serde_json::Value;
 use std::net::IpAddr;
 use wasmtime::component::{ComponentType, Lift, Lower};
 use wire::Failure;
-
-pub(super) const VERIFY_PEER: &str = "pathgate:policy/verify-peer@1.0.0";
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(enum)]
@@ -66,30 +64,6 @@ pub(super) enum WitVerdict {
     NoOpinion,
 }
 
-#[derive(Clone, Copy, ComponentType, Lift)]
-#[component(enum)]
-#[repr(u8)]
-#[expect(dead_code, reason = "made by the guest")]
-pub(super) enum WitSeverity {
-    #[component(name = "info")]
-    Info,
-    #[component(name = "low")]
-    Low,
-    #[component(name = "medium")]
-    Medium,
-    #[component(name = "high")]
-    High,
-}
-
-#[derive(Clone, ComponentType, Lift)]
-#[component(record)]
-pub(super) struct WitFinding {
-    code: String,
-    severity: WitSeverity,
-    at: Option<u32>,
-    detail: String,
-}
-
 #[derive(Clone, ComponentType, Lift)]
 #[component(record)]
 pub(super) struct WitOutcome {
@@ -110,7 +84,7 @@ pub(super) type Answer = (WitOutcome,);
 impl Instance<'_> {
     /// Asks about a peer. `bounds` are those that the instance runs in.
     fn verify(&mut self, bounds: &Bounds, now: u64, peer: &Peer) -> Result<Outcome, Failed> {
-        let Some(index) = self.exports().verify_peer else {
+        let Some(index) = &self.exports.verify_peer else {
             return Err(Failed::new(Failure::NotReady, "it does not export `verify-peer`"));
         };
         let size: usize = peer.chain.iter().map(Vec::len).sum();
@@ -123,13 +97,13 @@ impl Instance<'_> {
         // What the guest lends to `crypto` counts as what it hands out: a revocation list is more than any answer.
         self.store.set_hostcall_fuel(LENT);
         let chain: Vec<_> = peer.chain.iter().map(Vec::as_slice).collect();
-        let facts: Vec<_> = peer.facts.iter().map(|(key, value)| Lent { key, value }).collect();
+        let facts = lent(&peer.facts);
         let bytes = match peer.name {
             Name::Ip(IpAddr::V4(address)) => address.octets().to_vec(),
             Name::Ip(IpAddr::V6(address)) => address.octets().to_vec(),
             Name::None | Name::Dns(_) => Vec::new(),
         };
-        let lent = WitPeer {
+        let shown = WitPeer {
             chain: &chain,
             role: match peer.role {
                 Role::Server => WitRole::Server,
@@ -144,8 +118,8 @@ impl Instance<'_> {
             attributes: &facts,
         };
         let Instance { store, raw, .. } = self;
-        let call = raw.get_typed_func::<Arguments<'_>, Answer>(&mut *store, &index);
-        let answer = call.and_then(|call| call.call(&mut *store, (WitContext { now, attributes: &[] }, lent)));
+        let call = raw.get_typed_func::<Arguments<'_>, Answer>(&mut *store, index);
+        let answer = call.and_then(|call| call.call(&mut *store, (WitContext::new(now, &[]), shown)));
         let (answer,) = answer.map_err(|error| Failed::of(&error, &mut self.store))?;
         if answer.size() > bounds.output {
             return Err(Failed::new(Failure::Output, ""));
@@ -179,44 +153,16 @@ impl WitOutcome {
             reason: plugin::cut(self.reason, 512),
             path: self.path,
             anchor: self.anchor.iter().map(|byte| format!("{byte:02x}")).collect(),
-            findings: self.findings.into_iter().take(MOST_FINDINGS).map(kept).collect(),
+            findings: self.findings.into_iter().take(MOST_FINDINGS).map(|it| it.keep(1_024)).collect(),
             fuel,
         })
     }
 }
 
-fn kept(it: WitFinding) -> Finding {
-    Finding {
-        code: plugin::cut(it.code, 64),
-        severity: match it.severity {
-            WitSeverity::Info => Severity::Info,
-            WitSeverity::Low => Severity::Low,
-            WitSeverity::Medium => Severity::Medium,
-            WitSeverity::High => Severity::High,
-        },
-        at: it.at,
-        detail: plugin::cut(it.detail, 1_024),
-    }
-}
-
-impl Plugin {
-    /// Asks about a peer, in a fresh instance. `now` is in milliseconds since 1970.
-    pub fn verify(&self, now: u64, peer: &Peer) -> Result<Outcome, Failed> {
-        self.guarded(now, |code| code.start(&self.bounds)?.verify(&self.bounds, now / 1_000, peer))
-    }
-}
-
 impl Plugins {
-    /// Asks one plugin about a peer, waiting for a sandbox included.
+    /// Asks one plugin about a peer, within its limits. `now` is in milliseconds since 1970.
     pub fn verify(&self, plugin: &Plugin, now: u64, peer: &Peer) -> Result<Outcome, Failed> {
-        let outcome = match self.slots.take(plugin.bounds.patience) {
-            Some(_slot) => plugin.verify(now, peer),
-            None => Err(Failed::new(Failure::Busy, "no sandbox was free in time")),
-        };
-        if let Err(failed) = &outcome {
-            self.count(plugin, failed.kind);
-        }
-        outcome
+        self.ask_for_stranger(plugin, |code| code.start(&plugin.bounds)?.verify(&plugin.bounds, now / 1_000, peer))
     }
 
     /// Compiles a component that will be asked with many configs, each once.
@@ -234,18 +180,7 @@ pub struct Verifier {
 impl Verifier {
     fn compile(sandbox: &Sandbox, cache: Option<&Cache>, component: &[u8]) -> Result<Verifier, LoadError> {
         let key = Cache::key(sandbox, &digest(component), "before init");
-        let code = match cache.and_then(|cache| cache.load(sandbox, &key)) {
-            Some(component) => Code::link(sandbox, component)?,
-            None => {
-                let code = Code::compile(sandbox, component)?;
-                if let (Some(cache), Ok(bytes)) = (cache, code.serialize())
-                    && let Err(error) = cache.store(&key, &bytes)
-                {
-                    tracing::warn!(%error, "compiled plugin is not cached");
-                }
-                code
-            }
-        };
+        let code = Code::cached(sandbox, cache, &key, || Code::compile(sandbox, component))?;
         let schema = plugin::describe(&code)?.schema;
         Ok(Verifier { code, schema })
     }

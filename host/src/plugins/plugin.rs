@@ -36,7 +36,7 @@ pub struct Plugin {
     pub(super) spec: Arc<Spec>,
     asks: Asks,
     pub(super) code: Code,
-    pub(super) breaker: Breaker,
+    breaker: Breaker,
     /// Whether it rests after failing too often.
     pub(super) rests: bool,
     pub(super) metrics: PluginMetrics,
@@ -96,23 +96,8 @@ impl Plugin {
         let config = canonical(&spec.config).to_string();
         let config_digest = digest(config.as_bytes());
         let key = Cache::key(sandbox, &component_digest, &config_digest);
-        let warm = cache.and_then(|cache| cache.load(sandbox, &key));
-        let (code, info) = match warm {
-            Some(component) => {
-                let code = Code::link(sandbox, component)?;
-                let info = describe(&code)?;
-                (code, info)
-            }
-            None => {
-                let (code, info) = prepare(sandbox, &spec, &config)?;
-                if let (Some(cache), Ok(bytes)) = (cache, code.serialize())
-                    && let Err(error) = cache.store(&key, &bytes)
-                {
-                    tracing::warn!(plugin = spec.name, %error, "compiled plugin is not cached");
-                }
-                (code, info)
-            }
-        };
+        let code = Code::cached(sandbox, cache, &key, || prepare(sandbox, &spec, &config))?;
+        let info = describe(&code)?;
         let asks = Asks::parse(&info.asks)?;
         // What `init` left must fit into what a decision may have, or every decision would fail.
         code.start(&spec.bounds).map_err(LoadError::Start)?;
@@ -212,17 +197,12 @@ impl Plugin {
         request: &Request,
         left: Option<Duration>,
     ) -> Result<Answer, Failed> {
-        let patience = left.map_or(self.bounds.patience, |left| left.min(self.bounds.patience));
-        let bounds = Bounds { patience, ..self.bounds };
-        self.guarded(now, |_| self.run(&bounds, now / 1_000, facts, request))
-    }
-
-    /// Asks unless it rests, and lets it rest after it failed too often.
-    pub(super) fn guarded<T>(&self, now: u64, ask: impl FnOnce(&Code) -> Result<T, Failed>) -> Result<T, Failed> {
         if self.rests && !self.breaker.admits(now) {
             return Err(Failed::new(Failure::Quarantined, "it failed too often"));
         }
-        let answer = ask(&self.code);
+        let patience = left.map_or(self.bounds.patience, |left| left.min(self.bounds.patience));
+        let bounds = Bounds { patience, ..self.bounds };
+        let answer = self.run(&bounds, now / 1_000, facts, request);
         match &answer {
             Ok(_) => self.breaker.succeeded(),
             // Not its fault.
@@ -276,13 +256,13 @@ impl Plugin {
 }
 
 /// What happens once for a component and a config: everything that could be wrong is found here.
-fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<(Code, Info), LoadError> {
+fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<Code, LoadError> {
     let instrumented = Instrumented::new(sandbox, &spec.component)?;
     let info = describe(&instrumented.code)?;
     check(&info.schema, &spec.config)?;
     cases::run(&instrumented.code, &Asks::parse(&info.asks)?, &cases::embedded(&spec.component)?)?;
     let snapshot = instrumented.initialise(config)?;
-    Ok((Code::compile(sandbox, &snapshot)?, info))
+    Code::compile(sandbox, &snapshot)
 }
 
 /// Runs the cases that a component carries, and these besides.

@@ -84,6 +84,11 @@ impl Activity {
         if end <= now { Due::Idle } else { Due::Later(end.min(now + patience.head)) }
     }
 
+    /// Whether several requests run on it at once.
+    pub(super) fn is_shared(&self) -> bool {
+        !self.heads
+    }
+
     fn bytes(&self) {
         if self.heads && self.running.load(Relaxed) == 0 && self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.millis(), Relaxed);

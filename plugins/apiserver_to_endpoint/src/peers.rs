@@ -1,7 +1,7 @@
 //! The certificate of a pod or service behind `https:`, which kube-apiserver's own proxy verifies by nothing.
 
 use crate::Config;
-use certificates::{Book, Check, Objection, Peers, Question, SHAPE, note};
+use certificates::{Book, Check, Objection, Peers, Question, SHAPE, Sides, note};
 use sdk::{
     Context, Fault, Mode, Rule,
     verify_peer::{Name, Outcome, Peer, Role},
@@ -30,10 +30,13 @@ const WILDCARD: Check = Check {
     mode: Mode::Shadow,
 };
 
+fn sides(config: &Config) -> Sides<'_> {
+    Sides { servers: &config.servers, clients: &config.clients }
+}
+
 /// Readies what is trusted, and finds what is wrong with it.
 pub(crate) fn prepare(config: &Config, faults: &mut Vec<Fault>) {
-    config.servers.prepare("/servers", faults);
-    config.clients.prepare("/clients", faults);
+    sides(config).prepare(faults);
     for (name, peers) in &config.endpoints {
         peers.prepare(&format!("/endpoints/{}", name.replace('~', "~0").replace('/', "~1")), faults);
     }
@@ -72,7 +75,9 @@ fn peers<'a>(config: &'a Config, peer: &Peer) -> (&'a Peers, Cow<'static, str>) 
     };
     match (peer.role, dialled.and_then(|name| config.endpoints.get_key_value(&name))) {
         (Role::Server, Some((name, peers))) => (peers, format!("endpoints.{name}").into()),
-        (Role::Server, None) => (&config.servers, "servers".into()),
-        (Role::Client, _) => (&config.clients, "clients".into()),
+        (role, _) => {
+            let (peers, place) = sides(config).of(role);
+            (peers, place.into())
+        }
     }
 }

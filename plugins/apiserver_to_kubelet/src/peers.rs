@@ -4,7 +4,7 @@
 //! another node's name is how a node answers for its neighbour.
 
 use crate::Config;
-use certificates::{Book, Check, NODE, Objection, Question, SHAPE, note};
+use certificates::{Book, Check, NODE, Objection, Question, SHAPE, Sides, note};
 use sdk::{
     Context, Fault, Mode, Rule,
     verify_peer::{Outcome, Peer, Role},
@@ -23,18 +23,18 @@ const NODE_CALLS: Check = Check {
     mode: Mode::On,
 };
 
+fn sides(config: &Config) -> Sides<'_> {
+    Sides { servers: &config.servers, clients: &config.clients }
+}
+
 /// Readies what is trusted, and finds what is wrong with it.
 pub(crate) fn prepare(config: &Config, faults: &mut Vec<Fault>) {
-    config.servers.prepare("/servers", faults);
-    config.clients.prepare("/clients", faults);
+    sides(config).prepare(faults);
 }
 
 /// Whether the peer may be a kubelet, or call one.
 pub fn verify(config: &Config, context: &Context, peer: &Peer) -> Outcome {
-    let (peers, place) = match peer.role {
-        Role::Server => (&config.servers, "servers"),
-        Role::Client => (&config.clients, "clients"),
-    };
+    let (peers, place) = sides(config).of(peer.role);
     let identity = |leaf: &certificates::Leaf<'_>, objections: &mut Vec<Objection>| match (peer.role, &peer.node) {
         (Role::Server, Some(node)) => certificates::node(leaf, peer, node, objections),
         (Role::Server, None) => {}

@@ -21,5 +21,5 @@ pub use crypto::hex;
 pub use identity::{NODE, node};
 pub use leaf::Leaf;
 pub use shown::{Shown, shown};
-pub use trust::Peers;
+pub use trust::{Peers, Sides};
 pub use verify::{Question, note, verify};

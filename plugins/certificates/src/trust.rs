@@ -146,10 +146,27 @@ impl Peers {
     pub(crate) fn max_days(&self) -> Option<u32> {
         self.max_days
     }
+}
 
-    /// Whether nothing is said, so that nobody could be taken.
-    pub fn is_empty(&self) -> bool {
-        self.anchors.is_empty() && self.pins.is_empty()
+/// Whom a path takes at its two ends.
+pub struct Sides<'a> {
+    pub servers: &'a Peers,
+    pub clients: &'a Peers,
+}
+
+impl<'a> Sides<'a> {
+    /// Readies what is trusted, and finds what is wrong with it.
+    pub fn prepare(&self, faults: &mut Vec<Fault>) {
+        self.servers.prepare("/servers", faults);
+        self.clients.prepare("/clients", faults);
+    }
+
+    /// Those of a role, and where they stand in the config.
+    pub fn of(&self, role: Role) -> (&'a Peers, &'static str) {
+        match role {
+            Role::Server => (self.servers, "servers"),
+            Role::Client => (self.clients, "clients"),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The certificate by which a kubelet calls kube-apiserver, and the one that kube-apiserver shows to nodes and pods.
 
 use crate::Config;
-use certificates::{Book, Check, NODE, Objection, Question, SHAPE, note};
+use certificates::{Book, Check, NODE, Objection, Question, SHAPE, Sides, note};
 use sdk::{
     Context, Fault, Mode, Rule,
     verify_peer::{Outcome, Peer, Role},
@@ -30,18 +30,18 @@ const SERVICE_NAMES: Check = Check {
     mode: Mode::Shadow,
 };
 
+fn sides(config: &Config) -> Sides<'_> {
+    Sides { servers: &config.servers, clients: &config.clients }
+}
+
 /// Readies what is trusted, and finds what is wrong with it.
 pub(crate) fn prepare(config: &Config, faults: &mut Vec<Fault>) {
-    config.servers.prepare("/servers", faults);
-    config.clients.prepare("/clients", faults);
+    sides(config).prepare(faults);
 }
 
 /// Whether the peer may be kube-apiserver, or a kubelet that calls it.
 pub fn verify(config: &Config, context: &Context, peer: &Peer) -> Outcome {
-    let (peers, place) = match peer.role {
-        Role::Server => (&config.servers, "servers"),
-        Role::Client => (&config.clients, "clients"),
-    };
+    let (peers, place) = sides(config).of(peer.role);
     let identity = |leaf: &certificates::Leaf<'_>, objections: &mut Vec<Objection>| match (peer.role, &peer.node) {
         (Role::Client, Some(node)) => certificates::node(leaf, peer, node, objections),
         (Role::Client, None) => {}

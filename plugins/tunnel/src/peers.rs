@@ -2,7 +2,7 @@
 //! no node, and has a name.
 
 use crate::Config;
-use certificates::{Book, Check, Objection, Question, SHAPE, note};
+use certificates::{Book, Check, Objection, Question, SHAPE, Sides, note};
 use sdk::{
     Context, Fault, Mode, Rule,
     verify_peer::{Outcome, Peer, Role},
@@ -31,18 +31,18 @@ const AGENT_NAME: Check = Check {
     mode: Mode::On,
 };
 
+fn sides(config: &Config) -> Sides<'_> {
+    Sides { servers: &config.servers, clients: &config.clients }
+}
+
 /// Readies what is trusted, and finds what is wrong with it.
 pub(crate) fn prepare(config: &Config, faults: &mut Vec<Fault>) {
-    config.servers.prepare("/servers", faults);
-    config.clients.prepare("/clients", faults);
+    sides(config).prepare(faults);
 }
 
 /// Whether the peer may be an agent, or the server that agents call.
 pub fn verify(config: &Config, context: &Context, peer: &Peer) -> Outcome {
-    let (peers, place) = match peer.role {
-        Role::Server => (&config.servers, "servers"),
-        Role::Client => (&config.clients, "clients"),
-    };
+    let (peers, place) = sides(config).of(peer.role);
     let identity = |leaf: &certificates::Leaf<'_>, objections: &mut Vec<Objection>| {
         let mut object = |code, detail: &str| objections.push(Objection { code, at: Some(0), detail: detail.into() });
         if leaf.is_node() {

@@ -3,7 +3,7 @@
 pub mod issue;
 
 use super::*;
-use host::peer::Severity;
+use host::finding::Severity;
 use issue::{NOW, Scene};
 use std::{collections::BTreeSet, fs, path::Path};
 

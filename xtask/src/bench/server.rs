@@ -96,7 +96,7 @@ pub fn answers_ok(address: SocketAddr, path: &str) -> bool {
     let ask = || -> io::Result<bool> {
         let mut stream = TcpStream::connect_timeout(&address, TICK * 10)?;
         stream.set_read_timeout(Some(TICK * 100))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
         let mut head = [0; 12];
         stream.read_exact(&mut head)?;
         Ok(head.ends_with(b" 200"))
@@ -143,7 +143,8 @@ mod tests {
                 let mut request = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
                 assert_eq!(request.next().as_deref(), Some("GET /readyz HTTP/1.1"));
                 while request.next().is_some_and(|line| !line.is_empty()) {}
-                write!(stream, "HTTP/1.1 {status}\r\n\r\n").unwrap();
+                // In one write: the asker reads the status and hangs up.
+                stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).unwrap();
             });
             let ok = answers_ok(address, "/readyz");
             server.join().unwrap();
