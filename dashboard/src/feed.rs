@@ -141,7 +141,7 @@ impl Line {
     fn hear(self, name: &str, event: &MessageEvent) {
         let text = event.data().as_string().unwrap_or_default();
         let news = match name {
-            feed::DECISION | feed::GAP | feed::EVENT => read(&text).map(News::Row),
+            feed::DECISION | feed::GAP | feed::EVENT | feed::CSR => read(&text).map(News::Row),
             feed::EXPIRED => read(&text).map(News::Expired),
             feed::REPLACED => read(&text).map(News::Replaced),
             feed::BEAT => read(&text).map(|beat| News::Beat(event.last_event_id().parse().ok(), beat)),
@@ -195,10 +195,11 @@ fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     feed::DECISION,
     feed::GAP,
     feed::EVENT,
+    feed::CSR,
     feed::EXPIRED,
     feed::REPLACED,
     feed::BEAT,

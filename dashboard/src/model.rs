@@ -313,7 +313,7 @@ impl Model {
             Entry::Decision(decision) => self.rows.put(row.row, Arc::from(decision)),
             Entry::Gap(gap) => self.notice(Notice::Lost(gap)),
             // The summary tells what the gate did, in its own words.
-            Entry::Event(_) => return false,
+            Entry::Event(_) | Entry::Csr(_) => return false,
         }
         true
     }

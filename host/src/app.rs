@@ -1,5 +1,7 @@
 //! Puts the parts together: binds everything first, then runs until told to stop, and drains.
 
+mod approving;
+mod cluster;
 mod disk;
 mod glass;
 mod load;
@@ -11,8 +13,10 @@ mod witnesses;
 use crate::{
     admin::{Admin, Check},
     api::{Api, Stage},
+    approver,
     authz::{self, Webhook},
-    config::{Cluster, Config, JournalConfig},
+    cluster::{Cluster, From},
+    config::{self, Config, JournalConfig},
     health::Health,
     inventory::Inventory,
     journal::{self, Artifact, Journal, Writer},
@@ -23,6 +27,8 @@ use crate::{
         tls::{EVERY, Files, Reloader},
     },
 };
+use approving::Approving;
+use cluster::Followed;
 use glass::Glass;
 use prometheus_client::registry::Registry;
 use reload::Reload;
@@ -35,7 +41,7 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info, info_span, warn};
 use wire::Event;
-use witnesses::Witnesses;
+use witnesses::{Source, Witnesses};
 
 pub use disk::replace;
 pub use load::{Fault, activate, chain, compile_cache, specs};
@@ -49,6 +55,8 @@ pub struct Bound {
     journal: Option<(Journal, Writer)>,
     judge: Arc<Judge>,
     witnesses: Witnesses,
+    approving: Option<Approving>,
+    followed: Option<Arc<Followed>>,
     glass: Option<Arc<Glass>>,
     reload: Arc<Reload>,
     registry: Registry,
@@ -62,15 +70,6 @@ impl Bound {
     /// # Errors
     /// Every fault in a sentence; then nothing listens.
     pub async fn bind(config: Config, file: PathBuf, text: &str) -> Result<Bound, Vec<Fault>> {
-        let facts = match &config.cluster {
-            Some(Cluster::Facts(file)) => Some(file.clone()),
-            Some(Cluster::Kubeconfig(_) | Cluster::InCluster) => {
-                let message =
-                    "is not available in this version; name a list of its objects by `facts: FILE`".to_owned();
-                return Err(vec![Fault { place: "cluster".to_owned(), message }]);
-            }
-            None => None,
-        };
         let mut registry = Registry::with_prefix("pathgate");
         // Before anything is read: what changes while plugins compile is seen by the first look.
         let stamps = reload::stamps(&config);
@@ -118,7 +117,24 @@ impl Bound {
             None => None,
         };
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
-        let witnesses = Witnesses { facts, posture: config.posture.clone().unwrap_or_default() };
+        let api = match config.cluster.as_ref().and_then(From::of) {
+            Some(from) => Some(Cluster::connect(&from).await.map_err(|error| one("cluster", &error))?),
+            None => None,
+        };
+        let (approving, news) = match (&config.approver, &api) {
+            (Some(section), Some(api)) => {
+                let (approving, news) = Approving::new(&judge, api, section.signers.clone(), &mut registry);
+                (Some(approving), Some(news))
+            }
+            _ => (None, None),
+        };
+        let followed = api.map(|api| Arc::new(Followed::new(judge.clone(), api, news)));
+        let source = match &config.cluster {
+            Some(config::Cluster::Facts(file)) => Some(Source::List(file.clone())),
+            Some(config::Cluster::Kubeconfig(_) | config::Cluster::InCluster) => followed.clone().map(Source::Api),
+            None => None,
+        };
+        let witnesses = Witnesses { cluster: source, posture: config.posture.clone().unwrap_or_default() };
         let glass = config.break_glass.clone().map(|section| Arc::new(Glass::new(section)));
         let reload = Arc::new(Reload::new(
             file,
@@ -138,6 +154,8 @@ impl Bound {
             journal,
             judge,
             witnesses,
+            approving,
+            followed,
             glass,
             reload,
             registry,
@@ -181,6 +199,8 @@ impl Bound {
             journal,
             judge,
             witnesses,
+            approving,
+            followed,
             glass,
             reload,
             registry,
@@ -191,13 +211,23 @@ impl Bound {
         let keepers = TaskTracker::new();
         let handle = journal.as_ref().map(|(journal, _)| journal.clone());
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
-        let checks = checks(reload.clone(), glass.clone(), handle.clone(), reloader.clone());
+        let mut checks = checks(reload.clone(), glass.clone(), handle.clone(), reloader.clone());
+        if let Some(followed) = followed {
+            checks.push(Check::new("cluster", move || followed.health()));
+        }
+        if let Some(approving) = &approving {
+            let hold = approving.hold.clone();
+            checks.push(Check::new("approver", move || approver::health(&hold.borrow())));
+        }
         if let Some((_, writer)) = journal {
             keepers.spawn(writer.run().instrument(info_span!("journal")));
         }
         note(handle.as_ref(), "started", "the gate serves", &[]);
         let board = Arc::new(Mutex::new(witnesses.board()));
-        witnesses.spawn(&doors, &judge, &board, &stop);
+        witnesses.spawn(&doors, &judge, handle.clone(), &board, &stop);
+        if let Some(approving) = approving {
+            approving.spawn(&doors, &stop);
+        }
         if let Some(glass) = glass {
             let watch = glass.watch(judge.clone(), handle.clone(), stop.child_token());
             doors.spawn(watch.instrument(info_span!("break-glass")));

@@ -45,6 +45,7 @@ impl Board {
             }
             Entry::Gap(gap) => self.acts.lost(gap.to, gap.lost),
             Entry::Event(event) => self.posture.apply_event(event),
+            Entry::Csr(_) => {}
         }
     }
 

@@ -217,6 +217,8 @@ pub struct LockOutGuard {
     pub gate: Identity,
     /// Who repairs the cluster when the gate refuses too much.
     pub break_glass: Vec<Identity>,
+    /// Whether the gate approves certificate requests, as the section `approver` says.
+    pub approves: bool,
 }
 
 /// What is wrong in a configuration, and where.
@@ -266,6 +268,7 @@ impl Default for LockOutGuard {
         LockOutGuard {
             gate: identity("pathgate", &[]),
             break_glass: vec![identity("kubernetes-admin", &["kubeadm:cluster-admins"])],
+            approves: false,
         }
     }
 }

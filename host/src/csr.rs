@@ -1,4 +1,4 @@
-//! CertificateSigningRequests: reading Kubernetes' JSON and YAML, PEM to DER, and the words of an approver.
+//! CertificateSigningRequests: reading Kubernetes' JSON and YAML, PEM to DER.
 //!
 //! It refuses what is no request, all faults at once, each with its place. What a request asks for is judged by plugins;
 //! read here is only by what to look things up: the Node, the names, the key.
@@ -10,9 +10,6 @@ mod read;
 pub use documents::{MAX_BYTES, parse_many};
 pub use glance::Glance;
 pub use read::from_object;
-
-use crate::finding::Finding;
-use serde::Serialize;
 
 /// A CertificateSigningRequest of `certificates.k8s.io/v1`, as far as an approver looks at it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,59 +41,6 @@ pub enum State {
     Approved,
     /// Denied, or failed after approval.
     Refused,
-}
-
-/// What plugins are told of the Node that a request names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    pub name: String,
-    pub uid: String,
-    /// Seconds since 1970-01-01 UTC.
-    pub created: u64,
-    pub ready: bool,
-    /// Type and value, as in `Node.status.addresses`.
-    pub addresses: Vec<(String, String)>,
-}
-
-/// Everything that plugins are told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question<'a> {
-    pub request: &'a Request,
-    /// Facts about the cluster.
-    pub context: Vec<(String, String)>,
-    /// Facts about the request.
-    pub facts: Vec<(String, String)>,
-    pub node: Option<Node>,
-}
-
-/// What an approver does with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    Approve,
-    Deny,
-    /// Left pending, for another approver or a person.
-    Leave,
-}
-
-impl Verdict {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Approve => "approve",
-            Verdict::Deny => "deny",
-            Verdict::Leave => "leave",
-        }
-    }
-}
-
-/// An approver's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
-    pub verdict: Verdict,
-    /// The plugin and its rule: `tls_bootstrap/csr-own-name`.
-    pub rule: String,
-    pub reason: String,
-    pub findings: Vec<Finding>,
 }
 
 /// The longest request that a plugin is given: the contract's limit. A kubelet's has some 500 bytes.

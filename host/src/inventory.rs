@@ -12,10 +12,11 @@ use crate::{
     csr::{self, Glance},
     paths::{Class, proxy_name},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use index::Index;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::fmt;
-use wire::{Request, Target, Traversal};
+use std::{collections::HashSet, fmt};
+use wire::{CsrNode, CsrQuestion, Request, Target, Traversal};
 
 /// Nodes and pods of one cluster at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +69,34 @@ impl Inventory {
         index.map(|index| Inventory(index.known())).map_err(|source| ReadInventory::Json { source })
     }
 
+    /// Takes in an object, over an older one of its kind and name; kinds that it does not know are left out.
+    ///
+    /// # Errors
+    /// What is wrong with the object, in a sentence; then nothing of it is taken.
+    pub fn apply(&mut self, object: serde_json::Value) -> Result<(), String> {
+        self.0.apply(object)
+    }
+
+    /// Lets go of an object that is gone.
+    pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
+        self.0.remove(kind, namespace, name);
+    }
+
+    /// Lets go of every object of a kind that is not among these, by namespace and name.
+    pub fn keep_only(&mut self, kind: &str, listed: &HashSet<(String, String)>) {
+        // One pair is built for each look, which a relist can afford.
+        self.0.retain(kind, |namespace, name| listed.contains(&(namespace.to_owned(), name.to_owned())));
+    }
+
+    /// Whether what is not here is not in the cluster either.
+    pub fn set_known(&mut self, is_known: bool) {
+        self.0.is_known = is_known;
+    }
+
+    pub fn is_known(&self) -> bool {
+        self.0.is_known
+    }
+
     /// Every node, in no order.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.0.nodes()
@@ -82,10 +111,10 @@ impl Inventory {
     }
 
     /// What plugins are told about a certificate request.
-    pub fn question<'a>(&self, request: &'a csr::Request) -> csr::Question<'a> {
+    pub fn question(&self, request: &csr::Request) -> CsrQuestion {
         let glance = Glance::at(&request.der);
         let name = glance.node().unwrap_or_default();
-        let node = self.node(name).map(|it| csr::Node {
+        let node = self.node(name).map(|it| CsrNode {
             name: name.to_owned(),
             uid: it.uid.clone(),
             created: it.created,
@@ -104,7 +133,24 @@ impl Inventory {
         facts.extend(created.into_iter().chain(pem));
         let known =
             if self.0.is_known { vec![("pathgate.io/inventory".to_owned(), "known".to_owned())] } else { vec![] };
-        csr::Question { request, context: known, facts, node }
+        CsrQuestion {
+            name: request.name.clone(),
+            uid: request.uid.clone(),
+            created: request.created,
+            signer: request.signer.clone(),
+            user: request.user.clone(),
+            user_uid: request.user_uid.clone(),
+            groups: request.groups.clone(),
+            extra: request.extra.clone(),
+            usages: request.usages.clone(),
+            expiration: request.expiration,
+            request: STANDARD.encode(&request.der),
+            context: known,
+            facts,
+            node,
+            common_name: glance.common_name.unwrap_or_default(),
+            names: glance.names,
+        }
     }
 
     /// A certificate request was decided, which tells of those that follow.

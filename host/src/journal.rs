@@ -36,7 +36,7 @@ use tokio::{
     time,
 };
 use tokio_util::sync::CancellationToken;
-use wire::{Decision, Event};
+use wire::{CsrDecision, Decision, Event};
 use writer::Shared;
 
 /// How a journal is kept.
@@ -112,6 +112,11 @@ impl Journal {
     /// Puts a decision on record. It neither waits nor blocks; it serialises, which takes about 2 µs.
     pub fn record(&self, decision: Decision) -> Recorded {
         self.offer(decision.at, || Line::decision(decision))
+    }
+
+    /// Puts on record what was decided about a certificate request.
+    pub fn record_request(&self, decision: CsrDecision) -> Recorded {
+        self.offer(decision.at, || Line::csr(decision))
     }
 
     /// Puts on record what an operator should know of the gate itself.

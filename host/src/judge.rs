@@ -29,7 +29,7 @@ use std::{
 };
 use wire::{Decision, Door, Opinion, Request, Source, Verdict};
 
-pub use again::{Recalled, Repeated, recall};
+pub use again::{Recalled, Repeated, recall, recall_request};
 pub use guard::{Flow, LockOut, lock_outs, vital_flows};
 pub use metrics::Metrics;
 pub use peers::{Judged, peer};
@@ -39,7 +39,7 @@ pub use permit::{Permit, Reach, Refused};
 pub struct Judge {
     plugins: Arc<Plugins>,
     journal: Option<Journal>,
-    inventory: RwLock<Arc<Inventory>>,
+    inventory: RwLock<Inventory>,
     names: Names,
     ids: DecisionIds,
     kept: LockOutGuard,
@@ -53,7 +53,7 @@ impl Judge {
         Judge {
             plugins,
             journal,
-            inventory: RwLock::new(Arc::new(inventory)),
+            inventory: RwLock::new(inventory),
             names: Names::default(),
             ids: DecisionIds::default(),
             kept: LockOutGuard::default(),
@@ -168,11 +168,6 @@ impl Judge {
         let refused = opinions.iter_mut().find(|it| it.plugin == path && it.verdict == Verdict::Deny && !it.shadow)?;
         refused.shadow = true;
         Some(grant)
-    }
-
-    /// What the cluster holds, from now on.
-    pub fn take_stock(&self, inventory: Inventory) {
-        *self.inventory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(inventory);
     }
 
     pub fn register(&self, registry: &mut Registry) {

@@ -1,8 +1,8 @@
 //! The peer of a TLS connection, as plugins are asked about it, and what they find.
 
-use crate::finding::Finding;
 use serde::Serialize;
 use std::{net::IpAddr, str::FromStr};
+use wire::Finding;
 
 /// What a peer showed, and whom it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -110,6 +110,7 @@ impl<'a> Replay<'a> {
             Entry::Decision(decision) => self.decision(*decision, place),
             Entry::Gap(gap) => self.report.left_many("lost by the journal", gap.lost),
             Entry::Event(_) => self.report.left("an event of the gate, no decision"),
+            Entry::Csr(_) => self.report.left("a decision about a certificate request, no review"),
         }
     }
 

@@ -1,13 +1,13 @@
 //! Certificate requests of kubelets, as the host and its built-in plugin judge them: attacks and their twins.
 
-mod draft;
+pub mod draft;
 mod table;
 mod verb;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use draft::{Draft, bootstrap, serving};
 use host::{
-    csr::{Judgement, Verdict, from_object},
+    csr::from_object,
     inventory::Inventory,
     judge::Judge,
     plugins::{Cache, Plugins, Set, Spec, builtin},
@@ -17,6 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
 };
+use wire::{CsrDecision, CsrVerdict};
 
 #[test]
 fn every_attack_is_refused_by_its_rule_and_every_twin_is_approved() -> Result<()> {
@@ -32,7 +33,7 @@ fn every_attack_is_refused_by_its_rule_and_every_twin_is_approved() -> Result<()
         }
         let (title, twin) = &row.twin;
         let judged = judge(twin).with_context(|| (*title).to_owned())?;
-        if judged.verdict != Verdict::Approve {
+        if judged.verdict != CsrVerdict::Approve {
             wrong.push(format!("{}: {title}: expected approval, got {judged:?}", row.rule));
         }
     }
@@ -55,7 +56,7 @@ fn every_rule_on_requests_has_a_row() -> Result<()> {
 fn what_no_rule_approves_is_left() -> Result<()> {
     let off: BTreeMap<_, _> = rules()?.into_iter().map(|id| (id, "off")).collect();
     let judged = judge(&Draft { config: json!({"rules": off}), ..serving("node-a") })?;
-    assert_eq!((judged.verdict, judged.rule.as_str()), (Verdict::Leave, ""));
+    assert_eq!((judged.verdict, judged.rule.as_str()), (CsrVerdict::Leave, ""));
     Ok(())
 }
 
@@ -64,7 +65,7 @@ fn a_verdict_names_the_rules_that_were_switched_off() -> Result<()> {
     let config = json!({"rules": {"csr-foreign-name": "off", "csr-usages": "shadow"}});
     let judged = judge(&Draft { config, usages: vec!["server auth"], ..serving("node-a").ip("10.0.0.99") })?;
     let found: Vec<_> = judged.findings.iter().map(|it| (it.code.as_str(), it.detail.as_str())).collect();
-    assert_eq!(judged.verdict, Verdict::Approve, "{judged:?}");
+    assert_eq!(judged.verdict, CsrVerdict::Approve, "{judged:?}");
     assert!(found.contains(&("csr-foreign-name", "this rule is switched off")), "{found:?}");
     assert!(found.contains(&("csr-usages", "in the shadow: usage `digital signature` is missing")), "{found:?}");
     Ok(())
@@ -84,7 +85,7 @@ fn no_request_that_was_changed_on_its_way_is_approved() -> Result<()> {
         cut.der.truncate(at);
         for changed in [flipped, cut] {
             let judged = judge.consider_request(&set, NOW, &changed);
-            ensure!(judged.verdict != Verdict::Approve, "byte {at}: {judged:?}");
+            ensure!(judged.verdict != CsrVerdict::Approve, "byte {at}: {judged:?}");
             ensure!(!judged.rule.contains("failure"), "byte {at}: {judged:?}");
         }
     }
@@ -97,7 +98,7 @@ fn a_request_that_the_plugin_cannot_finish_is_left() -> Result<()> {
     let many = (0..4_000).fold(serving("node-a"), |draft, at| draft.dns(&format!("n{at}")));
     let request = from_object(&many.object()?, "object").map_err(|faults| anyhow!("{faults:?}"))?;
     let judged = judge.consider_request(&set, NOW, &request);
-    assert_eq!(judged.verdict, Verdict::Leave, "{judged:?}");
+    assert_eq!(judged.verdict, CsrVerdict::Leave, "{judged:?}");
     assert!(judged.rule.starts_with("tls_bootstrap/failure-"), "{judged:?}");
     Ok(())
 }
@@ -125,7 +126,7 @@ pub fn examples() -> Result<BTreeMap<String, (String, String)>> {
     Ok(examples)
 }
 
-fn judge(draft: &Draft) -> Result<Judgement> {
+fn judge(draft: &Draft) -> Result<CsrDecision> {
     let known = cluster(&draft.cluster);
     let (judge, set) = gate(&draft.config, if draft.is_cluster_known { &known } else { &[] })?;
     let request = from_object(&draft.object()?, "object").map_err(|faults| anyhow!("{}", faults.join("; ")))?;

@@ -161,7 +161,7 @@ impl Gate {
         eventually("the decision is on record", SOON, &[&self.process], || {
             let found = rows(&self.journal)?.into_iter().find_map(|row| match row.entry {
                 Entry::Decision(it) if it.id == id => Some(*it),
-                Entry::Decision(_) | Entry::Event(_) | Entry::Gap(_) => None,
+                Entry::Decision(_) | Entry::Event(_) | Entry::Gap(_) | Entry::Csr(_) => None,
             });
             found.context("it is not")
         })
@@ -172,7 +172,7 @@ impl Gate {
         eventually(&format!("an event `{kind}`"), SOON, &[&self.process], || {
             let found = rows(&self.journal)?.into_iter().rev().find_map(|row| match row.entry {
                 Entry::Event(it) if it.kind == kind => Some(it),
-                Entry::Decision(_) | Entry::Event(_) | Entry::Gap(_) => None,
+                Entry::Decision(_) | Entry::Event(_) | Entry::Gap(_) | Entry::Csr(_) => None,
             });
             found.context("it is not on record")
         })

@@ -174,7 +174,7 @@ fn sigterm_lets_a_request_come_to_its_end() -> Result<()> {
     let rows = rows(&gate.journal)?;
     let last = rows.iter().rev().find_map(|row| match &row.entry {
         Entry::Event(event) => Some(event.kind.as_str()),
-        Entry::Decision(_) | Entry::Gap(_) => None,
+        Entry::Decision(_) | Entry::Gap(_) | Entry::Csr(_) => None,
     });
     let kept = rows.iter().any(|row| matches!(&row.entry, Entry::Decision(it) if it.id == id));
     assert_eq!(

@@ -2,7 +2,6 @@
 
 use crate::{Path, Request, Source, Traversal, paths::words};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 words! {
     /// What the gate says. `no-opinion` leaves the request to the authorizers that follow, RBAC among them.

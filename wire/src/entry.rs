@@ -1,6 +1,6 @@
 //! What stands in the journal besides decisions, and the row number that every reader resumes from.
 
-use crate::Decision;
+use crate::{CsrDecision, Decision};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the journal with its place: rows ascend, are never used twice, and never change.
@@ -19,6 +19,8 @@ pub enum Entry {
     Gap(Gap),
     /// Something about the gate itself that an operator should know.
     Event(Event),
+    /// A certificate request was judged.
+    Csr(Box<CsrDecision>),
 }
 
 impl Entry {
@@ -28,6 +30,7 @@ impl Entry {
             Entry::Decision(decision) => decision.at,
             Entry::Gap(gap) => gap.to,
             Entry::Event(event) => event.at,
+            Entry::Csr(decision) => decision.at,
         }
     }
 }

@@ -6,6 +6,8 @@ pub const DECISION: &str = "decision";
 pub const GAP: &str = "gap";
 /// A [`Row`](crate::Row) with an event of the gate. Has an id.
 pub const EVENT: &str = "event";
+/// A [`Row`](crate::Row) with a decision about a certificate request. Has an id.
+pub const CSR: &str = "csr";
 /// [`Expired`]: retention took rows that were asked for. Its id is the last of them.
 pub const EXPIRED: &str = "expired";
 /// [`Replaced`]: the row that was asked for is of another journal. Everything follows from the first row on.

@@ -3,10 +3,12 @@
 //! This crate grows only: a field is added with a default, never renamed, retyped or removed, because journals and open
 //! browser pages hold what older versions wrote. It refuses secrets, and knows no I/O.
 
+mod csr;
 mod decision;
 mod demo;
 mod entry;
 pub mod feed;
+mod finding;
 mod paths;
 mod plugin;
 pub mod query;
@@ -15,9 +17,11 @@ mod state;
 mod summary;
 mod ticks;
 
+pub use csr::{CsrDecision, CsrNode, CsrOpinion, CsrQuestion, CsrVerdict};
 pub use decision::{Decision, Door, Failure, Opinion, Verdict};
 pub use demo::{AttackCard, Caption, Control, Demo};
 pub use entry::{Entry, Event, Gap, Row};
+pub use finding::{Finding, Severity};
 pub use paths::{Path, Source, Traversal};
 pub use plugin::{
     Certificate, DecisionDetail, DecisionPage, Explained, FailureCount, Hit, PluginActs, PluginInfo, PluginLimits,

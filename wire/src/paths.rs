@@ -1,7 +1,6 @@
 //! The catalogue of communication paths, and the two axes on which a request is classified.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 /// An enum of words: each has one spelling, in JSON, in queries, in metrics and in plugins' `asks`.
 macro_rules! words {
@@ -20,13 +19,13 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl FromStr for $name {
+        impl std::str::FromStr for $name {
             type Err = String;
 
             fn from_str(word: &str) -> Result<$name, String> {

@@ -2,7 +2,6 @@
 
 use crate::paths::words;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 words! {
     /// What is known of one path to one node, or of one caller. The order is that of trouble, the worst first.

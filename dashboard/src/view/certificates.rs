@@ -1,4 +1,5 @@
-//! Certificates: the gate's own and those it has seen, the next to end first.
+//! Certificates: what kubelets asked for and what came of it, then the gate's own and those it has seen, the next to end
+//! first.
 
 use crate::{
     load::load,
@@ -11,7 +12,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use std::sync::Arc;
-use wire::Certificate;
+use wire::{Certificate, CsrDecision, CsrVerdict, DecisionPage, Entry};
 
 /// The list.
 #[component]
@@ -40,7 +41,58 @@ pub fn Certificates() -> impl IntoView {
     };
     view! {
         <div class="pagehead"><h1>"Certificates"</h1><p>"The gate’s own, and those that it has seen. One that is not listed was not seen, which says nothing about it."</p></div>
+        <Requests/>
         {states::loaded(all, "Reading certificates", full)}
+    }
+}
+
+/// What kubelets asked for, the newest first.
+#[component]
+fn Requests() -> impl IntoView {
+    let store = store();
+    // A node that joins asks twice within seconds, and somebody may wait for it.
+    let pulse = Memo::new(move |_| store.now.get() / 2_000);
+    let newest = load::<DecisionPage>(store, Memo::new(|_| "/api/v1/requests?limit=50".to_owned()), pulse);
+    let full = move |page: Arc<DecisionPage>| {
+        let of = |entry: &Entry| if let Entry::Csr(it) = entry { Some((**it).clone()) } else { None };
+        let rows: Vec<_> = page.rows.iter().filter_map(|row| of(&row.entry)).collect();
+        if rows.is_empty() {
+            return states::empty(
+                "No certificate request was judged here",
+                "With `approver` in its configuration the gate approves and denies what kubelets ask for.",
+            )
+            .into_any();
+        }
+        let more = if page.next.is_some() { "the newest 50" } else { "the newest first" };
+        view! {
+            <section class="sheet" id="requests"><div class="head"><h2>"Requests of kubelets"</h2><span class="end">{more}</span></div>
+                <table class="table certs"><thead><tr><th scope="col">"Request"</th><th scope="col">"For"</th><th scope="col">"Names"</th>
+                    <th scope="col">"Decision"</th><th scope="col">"When"</th></tr></thead>
+                    <tbody>{rows.into_iter().map(request).collect_view()}</tbody></table></section>
+        }
+        .into_any()
+    };
+    states::loaded(newest, "Reading certificate requests", full)
+}
+
+fn request(it: CsrDecision) -> impl IntoView {
+    let store = store();
+    let (at, question) = (it.at, it.question);
+    let (mark, says) = match it.verdict {
+        CsrVerdict::Approve => ("safe", "approved"),
+        CsrVerdict::Deny => ("fail", "denied"),
+        CsrVerdict::Leave => ("unknown", "left for a person"),
+    };
+    let when = move || format!("{} ago", wording::age(store.now.get().saturating_sub(at)));
+    let signer = question.signer.trim_start_matches("kubernetes.io/").to_owned();
+    view! {
+        <tr>
+            <td><b>{question.common_name}</b><small>{question.name}</small><small>"asked by "{question.user}</small></td>
+            <td>{signer}</td>
+            <td>{question.names.join(", ")}</td>
+            <td><span class=format!("badge {mark}")>{mute(mark)}{says}</span><small>{prose(&it.reason)}</small><small>{it.rule}</small></td>
+            <td><span class="nowrap">{when}</span><small>{wording::date(at)}</small></td>
+        </tr>
     }
 }
 

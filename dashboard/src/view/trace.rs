@@ -25,7 +25,7 @@ pub fn Trace(id: String, query: Memo<String>) -> impl IntoView {
     let detail = load::<DecisionDetail>(store, url, Memo::new(|_| 0));
     let full = move |detail: Arc<DecisionDetail>| match &detail.row.entry {
         Entry::Decision(decision) => whole(decision, &detail, query.get()).into_any(),
-        Entry::Gap(_) | Entry::Event(_) => {
+        Entry::Gap(_) | Entry::Event(_) | Entry::Csr(_) => {
             states::empty("No decision", "This row of the journal is no decision.").into_any()
         }
     };

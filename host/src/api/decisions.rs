@@ -33,6 +33,16 @@ impl Api {
         Ok(json(&DecisionPage { rows, next, scanned, last }))
     }
 
+    /// A page of decisions about certificate requests, newest first.
+    pub(super) async fn requests(&self, given: &Parameters) -> Result<Answer, Fault> {
+        let limit = given.number("limit")?.unwrap_or(100).clamp(1, MAX_LIMIT);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let rows = self.journal.reader().requests(given.number("before")?, limit).await?;
+        let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.row);
+        let scanned = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        Ok(json(&DecisionPage { rows, next, scanned, last: self.journal.last_row() }))
+    }
+
     /// Every row that matches, as JSON lines, oldest first.
     pub(super) fn export(&self, given: &Parameters) -> Result<Answer, Fault> {
         let query = given.query()?;

@@ -130,7 +130,7 @@ impl Batch {
 pub(super) fn wants(query: &Query, row: &Row, now: u64) -> bool {
     match &row.entry {
         Entry::Decision(decision) => query.matches(decision, now),
-        Entry::Gap(_) | Entry::Event(_) => true,
+        Entry::Gap(_) | Entry::Event(_) | Entry::Csr(_) => true,
     }
 }
 
@@ -166,6 +166,7 @@ pub(super) fn write_row(bytes: &mut BytesMut, row: &Row) {
         Entry::Decision(_) => feed::DECISION,
         Entry::Gap(_) => feed::GAP,
         Entry::Event(_) => feed::EVENT,
+        Entry::Csr(_) => feed::CSR,
     };
     write(bytes, name, Some(row.row), row);
 }

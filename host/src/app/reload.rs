@@ -231,6 +231,7 @@ fn fixed(running: &Config, config: &Config) -> Result<(), Vec<Fault>> {
         ("dashboard.listen", running.dashboard != config.dashboard),
         ("journal", running.journal != config.journal),
         ("cluster", running.cluster != config.cluster),
+        ("approver", running.approver != config.approver),
         ("posture", running.posture != config.posture),
         ("breakGlass", running.break_glass != config.break_glass),
         ("lockOutGuard", running.lock_out_guard != config.lock_out_guard),

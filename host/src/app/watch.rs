@@ -41,13 +41,7 @@ pub enum Finding {
 }
 
 /// Reads the list of the cluster's objects when it changes, for the judge, for the prober and for the posture.
-pub async fn cluster(
-    facts: PathBuf,
-    judge: Arc<Judge>,
-    stock: watch::Sender<Arc<Inventory>>,
-    findings: mpsc::Sender<Finding>,
-    stop: CancellationToken,
-) {
+pub async fn cluster(facts: PathBuf, judge: Arc<Judge>, told: Told, stop: CancellationToken) {
     let mut seen = None;
     let mut tick = ticks(EVERY);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
@@ -69,14 +63,43 @@ pub async fn cluster(
                 continue;
             }
         };
-        let entry = |(name, node): (&str, &Node)| NodeEntry { name: name.into(), pool: node.pool.clone() };
-        let nodes: Vec<_> = inventory.nodes().map(entry).collect();
+        let nodes = nodes(&inventory);
         info!(nodes = nodes.len(), "the cluster's list took effect");
-        stock.send_replace(Arc::new(inventory.clone()));
-        judge.take_stock(inventory);
-        // Nobody may be listening; the judge is told all the same.
-        let _ = findings.send(Finding::Nodes { nodes, at: judge::now() }).await;
+        judge.learn(|before| *before = inventory);
+        told.nodes(nodes).await;
     }
+}
+
+/// The nodes by name.
+pub type Nodes = HashMap<String, Node>;
+
+/// Who must know which nodes there are: the prober, and whoever keeps the posture.
+pub struct Told {
+    pub stock: watch::Sender<Arc<Nodes>>,
+    pub findings: mpsc::Sender<Finding>,
+}
+
+impl Told {
+    /// Tells them, unless they know.
+    pub async fn nodes(&self, nodes: Nodes) {
+        let entry = |(name, node): (&String, &Node)| NodeEntry { name: name.clone(), pool: node.pool.clone() };
+        let entries = nodes.iter().map(entry).collect();
+        let nodes = Arc::new(nodes);
+        if self.stock.send_if_modified(|before| {
+            *before != nodes && {
+                *before = nodes;
+                true
+            }
+        }) {
+            // Nobody may be listening; the judge knows all the same.
+            let _ = self.findings.send(Finding::Nodes { nodes: entries, at: judge::now() }).await;
+        }
+    }
+}
+
+/// Those of an inventory.
+pub fn nodes(inventory: &Inventory) -> Nodes {
+    inventory.nodes().map(|(name, node)| (name.to_owned(), node.clone())).collect()
 }
 
 /// Reads configuration files when one of them changes.
@@ -106,15 +129,15 @@ pub async fn files(paths: Vec<PathBuf>, findings: mpsc::Sender<Finding>, stop: C
 /// Probes every kubelet of the inventory by its own clock, so many at once at most.
 pub async fn probes(
     options: Probes,
-    mut stock: watch::Receiver<Arc<Inventory>>,
+    mut stock: watch::Receiver<Arc<Nodes>>,
     findings: mpsc::Sender<Finding>,
     stop: CancellationToken,
 ) {
     let reach = Reach::new(options.allow.clone());
     let mut schedule = Schedule::new(options.every);
     let mut running: JoinSet<ProbeReport> = JoinSet::new();
-    let mut inventory = stock.borrow_and_update().clone();
-    schedule.take(&inventory, Instant::now());
+    let mut nodes = stock.borrow_and_update().clone();
+    schedule.take(&nodes, Instant::now());
     let mut prober = prober(&options);
     let mut tick = ticks(PROBES_EVERY);
     loop {
@@ -124,8 +147,8 @@ pub async fn probes(
                 if changed.is_err() {
                     return;
                 }
-                inventory = stock.borrow_and_update().clone();
-                schedule.take(&inventory, Instant::now());
+                nodes = stock.borrow_and_update().clone();
+                schedule.take(&nodes, Instant::now());
                 prober = self::prober(&options);
             }
             Some(report) = running.join_next() => match report {
@@ -142,7 +165,7 @@ pub async fn probes(
         let Some(prober) = &prober else { continue };
         let room = options.concurrency.saturating_sub(running.len());
         for node in schedule.due(room, Instant::now()) {
-            let Some(at) = inventory.node(&node) else { continue };
+            let Some(at) = nodes.get(&node) else { continue };
             let prober = prober.clone();
             match target(&node, at, &options, &reach) {
                 Ok(target) => {
@@ -178,12 +201,12 @@ impl Schedule {
     }
 
     /// New nodes get their turn soon, not all at once.
-    fn take(&mut self, inventory: &Inventory, now: Instant) {
-        self.nodes.retain(|name, _| inventory.node(name).is_some());
-        for (name, _) in inventory.nodes() {
+    fn take(&mut self, nodes: &Nodes, now: Instant) {
+        self.nodes.retain(|name, _| nodes.contains_key(name));
+        for name in nodes.keys() {
             if !self.nodes.contains_key(name) {
                 let at = later(now, self.share(name, self.every.min(FIRST)));
-                self.nodes.insert(name.to_owned(), Turn { at, running: false, failures: 0 });
+                self.nodes.insert(name.clone(), Turn { at, running: false, failures: 0 });
             }
         }
     }

@@ -1,9 +1,13 @@
 //! Who testifies to the state of the paths besides reviews, and the board that is told.
 
-use super::watch::{self, Finding};
+use super::{
+    cluster::Followed,
+    watch::{self, Finding, Told},
+};
 use crate::{
     board::Board,
     config::PostureConfig,
+    journal::Journal,
     judge::{self, Judge},
     posture::{Options, Posture},
 };
@@ -15,10 +19,16 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span};
 
+/// Where the cluster's objects come from.
+pub(super) enum Source {
+    /// A list on disk.
+    List(PathBuf),
+    Api(Arc<Followed>),
+}
+
 /// What the operator connected.
 pub(super) struct Witnesses {
-    /// The list of the cluster's objects.
-    pub(super) facts: Option<PathBuf>,
+    pub(super) cluster: Option<Source>,
     pub(super) posture: PostureConfig,
 }
 
@@ -30,7 +40,7 @@ impl Witnesses {
         let options = Options {
             probes: probes.is_some(),
             files: !self.posture.files.is_empty(),
-            inventory: self.facts.is_some(),
+            inventory: self.cluster.is_some(),
             probe_every: probes
                 .map_or(default.probe_every, |it| u64::try_from(it.every.as_millis()).unwrap_or(u64::MAX)),
             ..default
@@ -43,14 +53,23 @@ impl Witnesses {
         self,
         tasks: &TaskTracker,
         judge: &Arc<Judge>,
+        journal: Option<Journal>,
         board: &Arc<Mutex<Board>>,
         stop: &CancellationToken,
     ) {
         let (findings, found) = mpsc::channel(FINDINGS);
         let (stock, stocked) = tokio::sync::watch::channel(Arc::default());
-        if let Some(facts) = self.facts {
-            let cluster = watch::cluster(facts, judge.clone(), stock, findings.clone(), stop.child_token());
-            tasks.spawn(cluster.instrument(info_span!("cluster")));
+        let told = Told { stock, findings: findings.clone() };
+        match self.cluster {
+            Some(Source::List(file)) => {
+                let cluster = watch::cluster(file, judge.clone(), told, stop.child_token());
+                tasks.spawn(cluster.instrument(info_span!("cluster")));
+            }
+            Some(Source::Api(followed)) => {
+                let cluster = followed.run(journal, told, stop.child_token());
+                tasks.spawn(cluster.instrument(info_span!("cluster")));
+            }
+            None => {}
         }
         if !self.posture.files.is_empty() {
             let files = watch::files(self.posture.files, findings.clone(), stop.child_token());

@@ -5,14 +5,11 @@ use super::{
     ask::{at, judge_of},
     output, read,
 };
-use crate::{
-    csr::{self, Judgement, Request, Verdict},
-    finding::Finding,
-    judge,
-};
+use crate::{csr, judge};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
+use wire::{CsrDecision, CsrVerdict, Finding};
 
 /// Judge CertificateSigningRequests of kubelets: approve, deny or leave, by which rule, and why.
 ///
@@ -44,7 +41,7 @@ pub(super) struct Csr {
 #[derive(Serialize)]
 struct Line<'a> {
     name: &'a str,
-    verdict: Verdict,
+    verdict: CsrVerdict,
     rule: &'a str,
     reason: &'a str,
     findings: &'a [Finding],
@@ -63,24 +60,25 @@ impl Csr {
         for request in requests {
             let judged = judge.consider_request(&set, self.at.unwrap_or_else(judge::now), &request);
             match judged.verdict {
-                Verdict::Approve => judge.remember_approval(&request),
-                Verdict::Leave if ending == Ending::Yes => ending = Ending::Unknown,
-                Verdict::Leave => {}
-                Verdict::Deny => ending = Ending::No,
+                CsrVerdict::Approve => judge.remember_approval(&request),
+                CsrVerdict::Leave if ending == Ending::Yes => ending = Ending::Unknown,
+                CsrVerdict::Leave => {}
+                CsrVerdict::Deny => ending = Ending::No,
             }
-            output::line(self.output, &shown(&request, &judged), || human(&request, &judged))?;
+            output::line(self.output, &shown(&judged), || human(&judged))?;
         }
         Ok(ending)
     }
 }
 
-fn shown<'a>(request: &'a Request, judged: &'a Judgement) -> Line<'a> {
-    let Judgement { verdict, rule, reason, findings } = judged;
-    Line { name: &request.name, verdict: *verdict, rule, reason, findings }
+fn shown(judged: &CsrDecision) -> Line<'_> {
+    let CsrDecision { question, verdict, rule, reason, findings, .. } = judged;
+    Line { name: &question.name, verdict: *verdict, rule, reason, findings }
 }
 
-fn human(request: &Request, judged: &Judgement) -> String {
-    let mut text = format!("{:<8} {}: {}", judged.verdict.as_str(), request.name, judged.reason);
+/// Also as `explain` shows it.
+pub(super) fn human(judged: &CsrDecision) -> String {
+    let mut text = format!("{:<8} {}: {}", judged.verdict, judged.question.name, judged.reason);
     if !judged.rule.is_empty() {
         text += &format!(" (rule {})", judged.rule);
     }

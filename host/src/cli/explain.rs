@@ -1,15 +1,15 @@
 //! `pathgate explain ID`: a journalled decision, executed again.
 
-use super::{Ending, Faults, Output, output, read_config, runtime};
+use super::{Ending, Faults, Output, csr, output, read_config, runtime};
 use crate::{
     journal::Journal,
-    judge::{Repeated, recall},
+    judge::{Repeated, recall, recall_request},
     plugins::Plugins,
 };
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
-use wire::{Decision, Entry};
+use wire::{CsrDecision, Decision, Entry};
 
 /// Execute a journalled decision again and show whether it is the same.
 ///
@@ -30,10 +30,10 @@ pub(super) struct Explain {
 }
 
 #[derive(Serialize)]
-struct Explained<'a> {
+struct Explained<'a, D> {
     same: Option<bool>,
     differences: &'a [String],
-    decision: &'a Decision,
+    decision: &'a D,
 }
 
 impl Explain {
@@ -49,27 +49,59 @@ impl Explain {
         runtime()?.block_on(async {
             let reader = Journal::read_only(&url).await.map_err(|error| format!("open the journal: {error}"))?;
             let row = reader.decision(&self.id).await.map_err(|error| format!("read the journal: {error}"))?;
-            let Some(Entry::Decision(decision)) = row.map(|row| row.entry) else {
-                eprintln!("decision `{}` is not in the journal", self.id);
-                return Ok(Ending::Unknown);
-            };
             let plugins = Plugins::new(None).map_err(|error| format!("start the sandbox engine: {error}"))?;
-            let recalled = recall(&reader, *decision).await;
-            let Repeated { same, differences } = recalled.repeat(&plugins);
-            let decision = recalled.decision();
-            let explained = Explained { same, differences: &differences, decision };
-            output::line(self.output, &explained, || human(&explained))?;
-            Ok(match same {
-                Some(true) => Ending::Yes,
-                Some(false) => Ending::No,
-                None => Ending::Unknown,
-            })
+            match row.map(|row| row.entry) {
+                Some(Entry::Decision(decision)) => {
+                    let recalled = recall(&reader, *decision).await;
+                    show(self.output, recalled.decision(), &recalled.repeat(&plugins), review)
+                }
+                Some(Entry::Csr(decision)) => {
+                    let recalled = recall_request(&reader, *decision).await;
+                    show(self.output, recalled.decision(), &recalled.repeat(&plugins), request)
+                }
+                Some(Entry::Gap(_) | Entry::Event(_)) | None => {
+                    eprintln!("decision `{}` is not in the journal", self.id);
+                    Ok(Ending::Unknown)
+                }
+            }
         })
     }
 }
 
-fn human(explained: &Explained<'_>) -> String {
-    let Explained { same, differences, decision } = explained;
+fn show<D: Serialize>(
+    to: Output,
+    decision: &D,
+    repeated: &Repeated,
+    human: impl Fn(&D) -> String,
+) -> Result<Ending, Faults> {
+    let Repeated { same, differences } = repeated;
+    output::line(to, &Explained { same: *same, differences, decision }, || {
+        let again = match same {
+            Some(true) => "the same, bit for bit",
+            Some(false) => "NOT the same",
+            None => "cannot be told",
+        };
+        let more = differences.iter().fold(String::new(), |text, it| format!("{text}\n  {it}"));
+        format!("{}\nexecuted again: {again}{more}", human(decision))
+    })?;
+    Ok(match same {
+        Some(true) => Ending::Yes,
+        Some(false) => Ending::No,
+        None => Ending::Unknown,
+    })
+}
+
+fn request(decision: &CsrDecision) -> String {
+    let mut text = format!("{} at {}\n", decision.id, humantime::format_rfc3339_millis(time(decision.at)));
+    text += &format!("{} asked signer {} for a certificate\n", decision.question.user, decision.question.signer);
+    text += &csr::human(decision);
+    for it in &decision.opinions {
+        text += &format!("\n  {} {}: {} {}, {} units of fuel", it.plugin, it.digest, it.verdict, it.rule, it.fuel);
+    }
+    text
+}
+
+fn review(decision: &Decision) -> String {
     let mut text = format!("{} at {}\n", decision.id, humantime::format_rfc3339_millis(time(decision.at)));
     text += &format!("{} wanted to {}\n", decision.request.user, decision.request.describe());
     text += &format!("{} → {}, path {}\n", decision.source, decision.traversal, decision.path);
@@ -79,14 +111,6 @@ fn human(explained: &Explained<'_>) -> String {
     }
     for it in &decision.opinions {
         text += &format!("\n  {} {}: {} {}, {} units of fuel", it.plugin, it.digest, it.verdict, it.rule, it.fuel);
-    }
-    text += match same {
-        Some(true) => "\nexecuted again: the same, bit for bit",
-        Some(false) => "\nexecuted again: NOT the same",
-        None => "\nexecuted again: cannot be told",
-    };
-    for difference in *differences {
-        text += &format!("\n  {difference}");
     }
     text
 }

@@ -39,8 +39,9 @@ impl Serve {
             Log::Json => log.json().init(),
         }
         let (config, text) = read_config(&self.config)?;
-        if config.webhook.is_none() {
-            return Err(format!("`{}`: no door is open: add a `webhook` section", self.config.display()).into());
+        if config.webhook.is_none() && config.approver.is_none() {
+            let file = self.config.display();
+            return Err(format!("`{file}`: no door is open: add a section `webhook` or `approver`").into());
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("start the runtime: {error}"))?;

@@ -4,7 +4,6 @@ use super::{Ending, Faults, Output, ask::at, output, read, read_config, revoke};
 use crate::{
     app::{chain, compile_cache},
     bundle::{self, Kind},
-    finding::Finding,
     judge,
     peer::{Name, Peer, Role},
     plugins::{Plugins, builtin},
@@ -13,6 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use wire::Finding;
 
 /// Verify the certificates of a peer as the plugin of a path does: verdict, path, findings.
 ///

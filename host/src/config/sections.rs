@@ -39,21 +39,30 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
     if let (Some(field), None) = (root.optional("dashboard"), root.optional("journal")) {
         field.fault(faults, "shows what is on record, and nothing is: add a `journal` section");
     }
+    if let Some(field) = root.optional("approver")
+        && !matches!(cluster, Some(Some(Cluster::Kubeconfig(_) | Cluster::InCluster)))
+    {
+        field.fault(
+            faults,
+            "decides on what the cluster shows: add `cluster: {kubeconfig: FILE}` or `cluster: {inCluster: true}`",
+        );
+    }
     let lock_out_guard = section(root, "lockOutGuard", lock_out_guard, faults);
     let revocation = section(root, "revocation", revocation, faults);
     let break_glass = section(root, "breakGlass", break_glass, faults);
+    let (approver, lock_out_guard) = (approver?, lock_out_guard?.unwrap_or_default());
     Some(Config {
         cluster: cluster?,
         posture: posture?,
         webhook: webhook?,
         egress: egress?,
         admission: admission?,
-        approver: approver?,
+        lock_out_guard: LockOutGuard { approves: approver.is_some(), ..lock_out_guard },
+        approver,
         dashboard: dashboard?,
         admin: admin?,
         journal: journal?,
         plugins: plugins?,
-        lock_out_guard: lock_out_guard?.unwrap_or_default(),
         revocation: revocation?,
         break_glass: break_glass?,
     })
@@ -227,16 +236,16 @@ fn journal_url<'a>(field: &Field<'a>, faults: &mut Faults) -> Option<&'a str> {
 fn lock_out_guard(field: &Field, faults: &mut Faults) -> Option<LockOutGuard> {
     let at = field.section(&["gate", "breakGlass"], faults)?;
     let default = LockOutGuard::default();
-    let gate = at.optional("gate").map_or(Some(default.gate), |it| identity(&it, faults));
+    let gate = at.optional("gate").map_or(Some(default.gate.clone()), |it| identity(&it, faults));
     let break_glass = match at.optional("breakGlass") {
-        None => Some(default.break_glass),
+        None => Some(default.break_glass.clone()),
         // An empty list is an answer: nobody.
         Some(list) => list.list(16, faults).and_then(|all| {
             let all: Vec<_> = all.iter().map(|it| identity(it, faults)).collect();
             all.into_iter().collect()
         }),
     };
-    Some(LockOutGuard { gate: gate?, break_glass: break_glass? })
+    Some(LockOutGuard { gate: gate?, break_glass: break_glass?, ..default })
 }
 
 fn break_glass(field: &Field, faults: &mut Faults) -> Option<BreakGlass> {
@@ -464,7 +473,7 @@ pub(super) const SECTIONS: &[&str] = &[
 const API_VERSION: &str = "pathgate.io/v1alpha1";
 
 /// Sections that are read and checked, but have nothing behind them yet. A door that seems open and is not would be worse.
-const UNAVAILABLE: &[&str] = &["egress", "admission", "approver"];
+const UNAVAILABLE: &[&str] = &["egress", "admission"];
 
 const SIGNERS: &[&str] = &["kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet"];
 const JOURNAL_URL: &str = "sqlite:///var/lib/pathgate/journal.db";

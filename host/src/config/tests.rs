@@ -158,15 +158,23 @@ fn a_dashboard_without_a_journal_is_refused() {
 }
 
 #[test]
+fn an_approver_without_a_cluster_is_refused() {
+    let wanted = "gate.yaml:3:11: approver: decides on what the cluster shows: add `cluster: {kubeconfig: FILE}` or \
+                  `cluster: {inCluster: true}`";
+    assert_eq!(faults(&format!("{HEAD}approver: {{}}\n")), [wanted]);
+    let facts = wanted.replace(":3:", ":4:");
+    assert_eq!(faults(&format!("{HEAD}cluster: {{facts: f}}\napprover: {{}}\n")), [facts]);
+    assert!(gate("cluster: {inCluster: true}\napprover: {}\n").approver.is_some());
+}
+
+#[test]
 fn doors_that_are_not_built_yet_are_refused_not_ignored() {
-    let text =
-        format!("{HEAD}egress: {{}}\nadmission: {{tls: {{certificate: c, key: k, clientCA: a}}}}\napprover: {{}}\n");
+    let text = format!("{HEAD}egress: {{}}\nadmission: {{tls: {{certificate: c, key: k, clientCA: a}}}}\n");
     assert_eq!(
         faults(&text),
         [
             "gate.yaml:3:9: egress: is not available in this version; remove it",
             "gate.yaml:4:12: admission: is not available in this version; remove it",
-            "gate.yaml:5:11: approver: is not available in this version; remove it",
         ]
     );
 }

@@ -58,7 +58,7 @@ impl Stage {
                     Some(Delivery::Row(row)) => match row.entry {
                         Entry::Event(event) if event.kind == "plugin-swapped" => return Ok(()),
                         Entry::Event(event) if event.kind == "config-refused" => return Err(event.message),
-                        Entry::Event(_) | Entry::Decision(_) | Entry::Gap(_) => {}
+                        Entry::Event(_) | Entry::Decision(_) | Entry::Gap(_) | Entry::Csr(_) => {}
                     },
                     Some(Delivery::Expired { .. } | Delivery::Replaced { .. }) => {}
                     None => return Err("the journal was closed".into()),

@@ -40,11 +40,7 @@ impl Claims {
         let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
         let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let key = format!("{kind}/{}/{}", text("/metadata/namespace"), text("/metadata/name"));
-        for old in self.claimed.remove(&key).unwrap_or_default() {
-            if let Some(all) = self.holders.get_mut(&old) {
-                all.retain(|it| it.object != key);
-            }
-        }
+        self.forget(&key);
         let mut claimed = Vec::new();
         for (what, kind, who, node) in claims {
             let what = canonical(what);
@@ -58,6 +54,40 @@ impl Claims {
             self.claimed.insert(key, claimed);
         }
         Ok(())
+    }
+
+    /// Lets go of what objects of a kind claim that are not to be kept, by namespace and name.
+    pub fn retain(&mut self, kind: &str, keep: impl Fn(&str, &str) -> bool) {
+        let is_gone = |key: &&String| {
+            let mut parts = key.splitn(3, '/');
+            let (its_kind, namespace, name) = (parts.next(), parts.next(), parts.next());
+            its_kind == Some(kind) && !keep(namespace.unwrap_or_default(), name.unwrap_or_default())
+        };
+        for key in self.claimed.keys().filter(is_gone).cloned().collect::<Vec<_>>() {
+            self.forget(&key);
+        }
+        if kind == "Node" {
+            self.control_plane.retain(|name| keep("", name));
+        }
+    }
+
+    /// Lets go of what one object claims.
+    pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
+        self.forget(&format!("{kind}/{namespace}/{name}"));
+        if kind == "Node" {
+            self.control_plane.remove(name);
+        }
+    }
+
+    fn forget(&mut self, key: &str) {
+        for old in self.claimed.remove(key).unwrap_or_default() {
+            if let Some(all) = self.holders.get_mut(&old) {
+                all.retain(|it| it.object != key);
+                if all.is_empty() {
+                    self.holders.remove(&old);
+                }
+            }
+        }
     }
 
     /// Kind, name and holder of every one of these names that something other than this Node has; at most [`MOST`].

@@ -61,6 +61,39 @@ impl Index {
         Ok(())
     }
 
+    /// Lets go of one object.
+    pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
+        match kind {
+            "Node" => {
+                self.nodes.remove(name);
+            }
+            "Pod" => {
+                if let Some(pods) = self.pods.get_mut(namespace) {
+                    pods.remove(name);
+                }
+            }
+            "CertificateSigningRequest" => self.requests.remove(name),
+            _ => {}
+        }
+        self.claims.remove(kind, namespace, name);
+    }
+
+    /// Lets go of the objects of a kind that are not to be kept, by namespace and name.
+    pub fn retain(&mut self, kind: &str, keep: impl Fn(&str, &str) -> bool) {
+        match kind {
+            "Node" => self.nodes.retain(|name, _| keep("", name)),
+            "Pod" => {
+                for (namespace, pods) in &mut self.pods {
+                    pods.retain(|name, _| keep(namespace, name));
+                }
+                self.pods.retain(|_, pods| !pods.is_empty());
+            }
+            "CertificateSigningRequest" => self.requests.retain(|name| keep("", name)),
+            _ => {}
+        }
+        self.claims.retain(kind, keep);
+    }
+
     /// As what the cluster holds, and not as nothing.
     pub fn known(self) -> Index {
         Index { is_known: true, ..self }

@@ -19,6 +19,8 @@ struct Earlier {
     key: Option<[u8; 32]>,
     der: Vec<u8>,
     state: State,
+    /// It is no object any more.
+    is_gone: bool,
 }
 
 impl Requests {
@@ -34,27 +36,70 @@ impl Requests {
             key: glance.key,
             der: request.der.clone(),
             state: request.state,
+            is_gone: false,
         };
+        // Another object of that name: the older one is gone.
+        let is_other = |it: &Earlier| it.created != earlier.created || it.user != earlier.user;
+        if self.by_name.get(name).is_some_and(is_other) {
+            self.remove(name);
+        } else if let Some(old) = self.by_name.remove(name) {
+            self.forget(name, &old);
+        }
+        self.put(name.clone(), earlier);
+    }
+
+    /// Lets go of requests that are gone.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let is_gone = |(name, it): &(&String, &Earlier)| !it.is_gone && !keep(name);
+        let gone: Vec<_> = self.by_name.iter().filter(is_gone).map(|(name, _)| name.clone()).collect();
+        gone.iter().for_each(|name| self.remove(name));
+    }
+
+    /// Lets go of a request that is gone. One that spent a token is kept under a name that no object has: Kubernetes takes
+    /// it away an hour later, and the token stays spent.
+    pub fn remove(&mut self, name: &str) {
+        let Some(mut old) = self.by_name.remove(name) else { return };
+        self.forget(name, &old);
+        if old.state == State::Approved && !old.user.starts_with(NODE) {
+            old.is_gone = true;
+            self.put(format!("{name} of {}", old.created.unwrap_or_default()), old);
+            self.limit();
+        }
+    }
+
+    fn put(&mut self, name: String, earlier: Earlier) {
         if let Some(key) = earlier.key {
             self.by_key.entry(key).or_default().insert(name.clone());
         }
         // Nodes ask again and again; whether they may is nothing that their history tells.
-        if !request.user.starts_with("system:node:") {
-            self.by_user.entry(request.user.clone()).or_default().insert(name.clone());
+        if !earlier.user.starts_with(NODE) {
+            self.by_user.entry(earlier.user.clone()).or_default().insert(name.clone());
         }
-        if let Some(old) = self.by_name.insert(name.clone(), earlier) {
-            self.forget(name, &old);
+        self.by_name.insert(name, earlier);
+    }
+
+    fn forget(&mut self, name: &str, old: &Earlier) {
+        if let Some(names) = self.by_user.get_mut(&old.user) {
+            names.remove(name);
+            if names.is_empty() {
+                self.by_user.remove(&old.user);
+            }
+        }
+        if let Some((key, names)) = old.key.and_then(|key| Some((key, self.by_key.get_mut(&key)?))) {
+            names.remove(name);
+            if names.is_empty() {
+                self.by_key.remove(&key);
+            }
         }
     }
 
-    /// Takes a name out of the lists where its newest version does not belong.
-    fn forget(&mut self, name: &str, old: &Earlier) {
-        let (user, key) = self.by_name.get(name).map_or((None, None), |it| (Some(&it.user), it.key));
-        if let Some(names) = self.by_user.get_mut(&old.user).filter(|_| user != Some(&old.user)) {
-            names.remove(name);
-        }
-        if let Some(names) = old.key.filter(|it| key != Some(*it)).and_then(|it| self.by_key.get_mut(&it)) {
-            names.remove(name);
+    fn limit(&mut self) {
+        let gone = || self.by_name.iter().filter(|(_, it)| it.is_gone);
+        if gone().count() > MOST_GONE
+            && let Some(oldest) = gone().min_by_key(|(_, it)| it.created).map(|(name, _)| name.clone())
+            && let Some(old) = self.by_name.remove(&oldest)
+        {
+            self.forget(&oldest, &old);
         }
     }
 
@@ -109,9 +154,12 @@ fn is_before(name: &str, it: &Earlier, request: &Request) -> bool {
     }
 }
 
+const NODE: &str = "system:node:";
 const TOKEN_SPENT: &str = "pathgate.io/token-spent";
 const TOKEN_PENDING: &str = "pathgate.io/token-pending";
 const KEY_OF: &str = "pathgate.io/key-of";
 const KEY_AGAIN: &str = "pathgate.io/key-again";
+/// A bootstrap token lives for a day, and a cluster that grows by more nodes in that time has several.
+const MOST_GONE: usize = 10_000;
 /// Plugins look at the first.
 const MOST: usize = 8;

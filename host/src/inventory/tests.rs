@@ -124,3 +124,76 @@ fn a_pool_is_the_most_telling_label() {
     ];
     assert_eq!(table.map(|(labels, _)| pool(labels)), table.map(|(_, pool)| pool));
 }
+
+fn object(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn what_is_gone_is_known_no_more() {
+    let mut inventory = read(CLUSTER).unwrap();
+    inventory.remove("Node", "", "n1");
+    inventory.remove("Pod", "web", "app-1");
+    inventory.remove("Pod", "default", "pending");
+    let known = |it: &Inventory| (it.node("n1").is_some(), it.node("n2").is_some(), it.pod("web", "app-1").is_some());
+    assert_eq!(known(&inventory), (false, true, false));
+    assert!(inventory.pod("web", "pending").is_some());
+    // A list that was read anew names all that there is.
+    inventory.apply(object(r#"{"kind": "Node", "metadata": {"name": "n3"}}"#)).unwrap();
+    inventory.keep_only("Node", &HashSet::from([(String::new(), "n3".to_owned())]));
+    assert_eq!((inventory.node("n2"), inventory.node("n3").is_some()), (None, true));
+    assert!(inventory.pod("web", "pending").is_some());
+}
+
+#[test]
+fn who_is_gone_holds_no_address() {
+    let service = object(
+        r#"{"kind": "Service", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"clusterIP": "10.96.0.7"}}"#,
+    );
+    let mut inventory = Inventory::default();
+    inventory.apply(service.clone()).unwrap();
+    let names = ["10.96.0.7".to_owned()];
+    let holders = |it: &Inventory| it.0.claims.of_others("n1", &names).count();
+    assert_eq!(holders(&inventory), 1);
+    inventory.remove("Service", "shop", "web");
+    assert_eq!(holders(&inventory), 0);
+    inventory.apply(service).unwrap();
+    inventory.keep_only("Service", &HashSet::new());
+    assert_eq!(holders(&inventory), 0);
+}
+
+/// Kubernetes deletes a request an hour after it was approved; whoever has the token could ask again.
+#[test]
+fn a_token_stays_spent_when_its_request_is_gone() {
+    let of = |name: &str, created, state| csr::Request {
+        name: name.into(),
+        created: Some(created),
+        user: "system:bootstrap:abcdef".into(),
+        signer: "s".into(),
+        state,
+        ..csr::Request::default()
+    };
+    let spent = |it: &Inventory, request: &csr::Request| {
+        it.question(request).facts.iter().any(|(key, _)| key == "pathgate.io/token-spent")
+    };
+    let (first, again) = (of("a", 1, csr::State::Approved), of("b", 9, csr::State::Pending));
+    let same_name = of("a", 9, csr::State::Pending);
+    let mut inventory = Inventory::default();
+    assert!(!spent(&inventory, &again));
+    inventory.remember(&first);
+    assert!(spent(&inventory, &again));
+    inventory.remove("CertificateSigningRequest", "", "a");
+    assert_eq!([spent(&inventory, &again), spent(&inventory, &same_name)], [true, true]);
+    // The new one under the old name is known now, and so is the old one.
+    inventory.remember(&same_name);
+    assert!(spent(&inventory, &same_name));
+    // A list without it, as after a restart of the watch.
+    inventory.keep_only("CertificateSigningRequest", &HashSet::new());
+    assert!(spent(&inventory, &again));
+    // What was refused, or is pending, spent nothing.
+    let mut inventory = Inventory::default();
+    inventory.remember(&of("c", 1, csr::State::Refused));
+    inventory.remember(&of("d", 1, csr::State::Pending));
+    inventory.keep_only("CertificateSigningRequest", &HashSet::new());
+    assert!(!spent(&inventory, &again));
+}

@@ -4,7 +4,7 @@
 //! another thread and free it there costs more than to serialise it here, and a line's weight is known.
 
 use serde::Serialize;
-use wire::{Decision, Event, Gap, Path, Source, Traversal, Verdict};
+use wire::{CsrDecision, Decision, Event, Gap, Path, Source, Traversal, Verdict};
 
 /// An entry, ready to be written.
 pub(super) struct Line {
@@ -20,6 +20,7 @@ pub(super) enum Columns {
     Decision(DecisionColumns),
     Gap,
     Event,
+    Csr(CsrColumns),
 }
 
 pub(super) struct DecisionColumns {
@@ -28,6 +29,13 @@ pub(super) struct DecisionColumns {
     pub(super) source: Source,
     pub(super) traversal: Traversal,
     pub(super) verdict: Verdict,
+    pub(super) rule: String,
+    pub(super) user: String,
+}
+
+/// No path and no verdict: they are those of decisions, and who looks for these finds nothing else.
+pub(super) struct CsrColumns {
+    pub(super) id: String,
     pub(super) rule: String,
     pub(super) user: String,
 }
@@ -53,6 +61,12 @@ impl Line {
         Line { at: event.at, columns: Columns::Event, body }
     }
 
+    pub(super) fn csr(decision: CsrDecision) -> Line {
+        let body = json(&Said::Csr(&decision));
+        let CsrDecision { id, at, rule, question, .. } = decision;
+        Line { at, columns: Columns::Csr(CsrColumns { id, rule, user: question.user }), body }
+    }
+
     /// About what it takes in memory and in the database.
     pub(super) fn weight(&self) -> usize {
         self.body.len().saturating_add(FIXED)
@@ -66,6 +80,7 @@ enum Said<'a> {
     Decision(&'a Decision),
     Gap(&'a Gap),
     Event(&'a Event),
+    Csr(&'a CsrDecision),
 }
 
 fn json(entry: &Said<'_>) -> Vec<u8> {

@@ -272,6 +272,7 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX entry_refused ON entry (rule, at, user) WHERE verdict = 'deny';
     CREATE INDEX entry_refused_row ON entry (row) WHERE verdict = 'deny'
 ",
+    "CREATE INDEX entry_csr ON entry (row) WHERE kind = 'csr'",
 ];
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use crate::{
     plugins::{Bounds, Failed, Plugins, Spec},
 };
 use std::sync::Arc;
-use wire::{Decision, Failure, Opinion, Verdict};
+use wire::{CsrDecision, CsrOpinion, Decision, Failure, Opinion, Verdict};
 
-/// What the journal has kept of the plugins that a decision asked.
-pub struct Recalled {
-    decision: Decision,
+/// A decision, with what the journal has kept of the plugins that it asked.
+pub struct Recalled<D = Decision> {
+    decision: D,
     /// One for each opinion; an error is why nobody can tell.
     kept: Vec<Result<Kept, String>>,
 }
@@ -33,15 +33,29 @@ pub struct Repeated {
 /// Reads what is needed to make a decision again.
 pub async fn recall(reader: &Reader, decision: Decision) -> Recalled {
     let mut kept = Vec::new();
-    for opinion in &decision.opinions {
-        kept.push(recall_one(reader, opinion).await);
+    for it in &decision.opinions {
+        kept.push(recall_one(reader, &it.plugin, &it.digest, &it.config, it.failure).await);
     }
     Recalled { decision, kept }
 }
 
-async fn recall_one(reader: &Reader, opinion: &Opinion) -> Result<Kept, String> {
-    let name = &opinion.plugin;
-    match opinion.failure {
+/// Reads what is needed to decide on a certificate request again.
+pub async fn recall_request(reader: &Reader, decision: CsrDecision) -> Recalled<CsrDecision> {
+    let mut kept = Vec::new();
+    for it in &decision.opinions {
+        kept.push(recall_one(reader, &it.plugin, &it.digest, &it.config, it.failure).await);
+    }
+    Recalled { decision, kept }
+}
+
+async fn recall_one(
+    reader: &Reader,
+    name: &str,
+    digest: &str,
+    config: &str,
+    failure: Option<Failure>,
+) -> Result<Kept, String> {
+    match failure {
         Some(kind @ (Failure::Deadline | Failure::Busy | Failure::Quarantined | Failure::NotReady)) => {
             return Err(format!("`{name}` was cut off by the host ({kind}), which depends on the moment"));
         }
@@ -51,23 +65,22 @@ async fn recall_one(reader: &Reader, opinion: &Opinion) -> Result<Kept, String> 
         let bytes = reader.artifact(digest).await.map_err(|error| error.to_string())?;
         bytes.ok_or_else(|| format!("what `{name}` was ({digest}) is not in the journal"))
     };
-    let component = kept(&opinion.digest).await?.into();
-    let config = serde_json::from_slice(&kept(&opinion.config).await?).map_err(|error| error.to_string())?;
+    let component = kept(digest).await?.into();
+    let config = serde_json::from_slice(&kept(config).await?).map_err(|error| error.to_string())?;
     Ok(Kept { component, config })
 }
 
-impl Recalled {
+impl<D> Recalled<D> {
     /// The decision as it was made the first time.
-    pub fn decision(&self) -> &Decision {
+    pub fn decision(&self) -> &D {
         &self.decision
     }
 
-    /// Asks the same components with the same configs the same question. It compiles what is not in force any more, which
-    /// takes part of a second, so it is not for a task that others wait on.
-    pub fn repeat(&self, plugins: &Plugins) -> Repeated {
+    /// Compares opinion by opinion. A difference is a sentence; an error is why nobody can tell.
+    fn compare<O>(&self, opinions: &[O], again: impl Fn(&O, &Kept) -> Result<Option<String>, String>) -> Repeated {
         let (mut differences, mut unknown) = (Vec::new(), Vec::new());
-        for (opinion, kept) in self.decision.opinions.iter().zip(&self.kept) {
-            match kept.as_ref().map_err(Clone::clone).and_then(|kept| again(plugins, &self.decision, opinion, kept)) {
+        for (opinion, kept) in opinions.iter().zip(&self.kept) {
+            match kept.as_ref().map_err(Clone::clone).and_then(|kept| again(opinion, kept)) {
                 Ok(None) => {}
                 Ok(Some(difference)) => differences.push(difference),
                 Err(why) => unknown.push(why),
@@ -83,20 +96,26 @@ impl Recalled {
     }
 }
 
+impl Recalled {
+    /// Asks the same components with the same configs the same question. It compiles what is not in force any more, which
+    /// takes part of a second, so it is not for a task that others wait on.
+    pub fn repeat(&self, plugins: &Plugins) -> Repeated {
+        self.compare(&self.decision.opinions, |opinion, kept| again(plugins, &self.decision, opinion, kept))
+    }
+}
+
+impl Recalled<CsrDecision> {
+    /// As for a decision on a review.
+    pub fn repeat(&self, plugins: &Plugins) -> Repeated {
+        self.compare(&self.decision.opinions, |opinion, kept| request_again(plugins, &self.decision, opinion, kept))
+    }
+}
+
 /// A difference is a sentence; an error is why nobody can tell.
 fn again(plugins: &Plugins, decision: &Decision, opinion: &Opinion, kept: &Kept) -> Result<Option<String>, String> {
     let name = &opinion.plugin;
     let role = if opinion.verdict == Verdict::Allow { Role::Grant } else { Role::Restrict };
-    let spec = Spec {
-        name: name.clone(),
-        component: kept.component.clone(),
-        sha256: Some(opinion.digest.clone()),
-        role,
-        shadow: false,
-        on_failure: OnFailure::Deny,
-        bounds: Bounds::DECISION,
-        config: kept.config.clone(),
-    };
+    let spec = kept.spec(name, &opinion.digest, role);
     let answer = plugins.ask_once(spec, decision.at, &decision.facts, &decision.request);
     let answer = answer.map_err(|error| format!("`{name}`: {error}"))?;
     let difference = match (&answer, opinion.failure) {
@@ -110,4 +129,42 @@ fn again(plugins: &Plugins, decision: &Decision, opinion: &Opinion, kept: &Kept)
         (Ok(it), Some(then)) => Some(format!("`{name}` failed then ({then}), and now says {}", it.verdict)),
     };
     Ok(difference)
+}
+
+fn request_again(
+    plugins: &Plugins,
+    decision: &CsrDecision,
+    opinion: &CsrOpinion,
+    kept: &Kept,
+) -> Result<Option<String>, String> {
+    let name = &opinion.plugin;
+    let spec = kept.spec(name, &opinion.digest, Role::Restrict);
+    let answer = plugins.approve_once(spec, decision.at, &decision.question);
+    let answer = answer.map_err(|error| format!("`{name}`: {error}"))?;
+    let difference = match (&answer, opinion.failure) {
+        (Ok(it), None) => {
+            let same = (it.verdict, &it.rule, &it.reason, it.fuel)
+                == (opinion.verdict, &opinion.rule, &opinion.reason, opinion.fuel);
+            (!same).then(|| format!("`{name}` now says {} {} for {} units of fuel", it.verdict, it.rule, it.fuel))
+        }
+        (Err(Failed { kind, .. }), Some(then)) if *kind == then => None,
+        (Err(failed), _) => Some(format!("`{name}` now gives no answer: {failed}")),
+        (Ok(it), Some(then)) => Some(format!("`{name}` failed then ({then}), and now says {}", it.verdict)),
+    };
+    Ok(difference)
+}
+
+impl Kept {
+    fn spec(&self, name: &str, digest: &str, role: Role) -> Spec {
+        Spec {
+            name: name.to_owned(),
+            component: self.component.clone(),
+            sha256: Some(digest.to_owned()),
+            role,
+            shadow: false,
+            on_failure: OnFailure::Deny,
+            bounds: Bounds::DECISION,
+            config: self.config.clone(),
+        }
+    }
 }

@@ -50,6 +50,8 @@ struct Written {
 #[serde(rename_all = "kebab-case")]
 enum By {
     Gate,
+    /// The gate too, where it approves certificate requests.
+    Approver,
     BreakGlass,
 }
 
@@ -70,6 +72,7 @@ pub fn vital_flows(kept: &LockOutGuard) -> Result<Vec<Flow>, String> {
         let identities: Vec<Option<&Identity>> = match it.by {
             None => vec![None],
             Some(By::Gate) => vec![Some(&kept.gate)],
+            Some(By::Approver) => Some(&kept.gate).filter(|_| kept.approves).into_iter().map(Some).collect(),
             Some(By::BreakGlass) => kept.break_glass.iter().map(Some).collect(),
         };
         for identity in identities {

@@ -1,10 +1,10 @@
 //! Peers: what the path's plugin and `revocation` say of one, and what it comes to. Whatever fails refuses.
 
 use crate::{
-    finding::{Finding, Severity},
     peer::{Outcome, Peer, Verdict},
     plugins::{Failed, digest},
 };
+use wire::{Finding, Severity};
 
 /// What comes of a peer, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

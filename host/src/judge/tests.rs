@@ -11,8 +11,24 @@ use wire::{Failure, Path, Traversal};
 
 #[test]
 fn the_built_in_plugins_lock_nobody_out() {
-    let world = World::new();
+    let mut world = World::new();
+    let kept = LockOutGuard { approves: true, ..LockOutGuard::default() };
+    world.judge = Judge::new(world.plugins.clone(), None, Inventory::default()).keeping(kept);
     assert_eq!(lock_outs(&world.judge, &world.set(), 0), Ok(Vec::new()));
+}
+
+/// A gate that goes by another name, and that approves, must be on the plugin's list.
+#[test]
+fn a_set_that_would_cut_off_the_gates_own_approver_is_refused() {
+    let mut world = World::new();
+    let gate = Identity { user: "gate-keeper".into(), groups: vec![] };
+    let kept = LockOutGuard { gate, ..LockOutGuard::default() };
+    world.judge = Judge::new(world.plugins.clone(), None, Inventory::default()).keeping(kept.clone());
+    assert_eq!(lock_outs(&world.judge, &world.set(), 0), Ok(Vec::new()));
+    let kept = LockOutGuard { approves: true, ..kept };
+    world.judge = Judge::new(world.plugins.clone(), None, Inventory::default()).keeping(kept);
+    let found = lock_outs(&world.judge, &world.set(), 0).unwrap();
+    assert_eq!(found.iter().map(|it| it.rule.as_str()).collect::<Vec<_>>(), ["tls_bootstrap/client-signers"]);
 }
 
 #[test]

@@ -1,19 +1,16 @@
 //! `approve-csr` of the contract: how a certificate request is lent to a plugin, and what comes back.
 
 use super::{
-    Plugin, Plugins, Set,
+    LoadError, Plugin, Plugins, Set, Spec,
     bindings::{Attribute, Extra, Lent, WitContext, WitFinding, lent, strs},
     component::{Code, Instance},
     limits::{Bounds, Failed},
     plugin::cut,
 };
-use crate::{
-    csr::{Node, Question, Verdict},
-    finding::Finding,
-};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use std::sync::Arc;
 use wasmtime::component::{ComponentType, Lift, Lower};
-use wire::Failure;
+use wire::{CsrQuestion, CsrVerdict, Failure, Finding};
 
 #[derive(Clone, Copy, ComponentType, Lower)]
 #[component(record)]
@@ -69,7 +66,7 @@ pub(super) struct WitOutcome {
 /// What a plugin thinks of a certificate request, cut to what the host keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
-    pub verdict: Verdict,
+    pub verdict: CsrVerdict,
     pub rule: String,
     pub reason: String,
     pub findings: Vec<Finding>,
@@ -81,7 +78,7 @@ pub struct Approval {
 pub(super) type Arguments<'a> = (WitContext<'a>, WitCsr<'a>, Option<WitNode<'a>>);
 
 impl Instance<'_> {
-    fn approve(&mut self, now: u64, question: &Question<'_>) -> Result<WitOutcome, Failed> {
+    fn approve(&mut self, now: u64, question: &CsrQuestion) -> Result<WitOutcome, Failed> {
         let Some(index) = &self.exports.approve else {
             return Err(Failed::new(Failure::NotReady, "it does not export `approve-csr`"));
         };
@@ -95,23 +92,24 @@ impl Instance<'_> {
 }
 
 /// Lends a question for as long as `call` takes.
-fn lend<T>(now: u64, question: &Question<'_>, call: impl FnOnce(Arguments<'_>) -> T) -> T {
-    let request = question.request;
+fn lend<T>(now: u64, question: &CsrQuestion, call: impl FnOnce(Arguments<'_>) -> T) -> T {
+    // What the journal holds may have been touched: then the plugin reads no request.
+    let request = STANDARD.decode(&question.request).unwrap_or_default();
     let (context, facts) = (lent(&question.context), lent(&question.facts));
-    let addresses = question.node.as_ref().map(|it: &Node| lent(&it.addresses)).unwrap_or_default();
-    let (groups, usages) = (strs(&request.groups), strs(&request.usages));
-    let values: Vec<_> = request.extra.iter().map(|(_, values)| strs(values)).collect();
-    let extra: Vec<_> = request.extra.iter().zip(&values).map(|((key, _), it)| Extra::new(key, it)).collect();
+    let addresses = question.node.as_ref().map(|it| lent(&it.addresses)).unwrap_or_default();
+    let (groups, usages) = (strs(&question.groups), strs(&question.usages));
+    let values: Vec<_> = question.extra.iter().map(|(_, values)| strs(values)).collect();
+    let extra: Vec<_> = question.extra.iter().zip(&values).map(|((key, _), it)| Extra::new(key, it)).collect();
     let csr = WitCsr {
-        name: &request.name,
-        signer_name: &request.signer,
-        user: &request.user,
-        uid: &request.user_uid,
+        name: &question.name,
+        signer_name: &question.signer,
+        user: &question.user,
+        uid: &question.user_uid,
         groups: &groups,
         extra: &extra,
         usages: &usages,
-        expiration_seconds: request.expiration,
-        request: &request.der,
+        expiration_seconds: question.expiration,
+        request: &request,
         attributes: &facts,
     };
     let node = question.node.as_ref().map(|it| WitNode {
@@ -131,13 +129,13 @@ impl Plugin {
     }
 }
 
-fn run(code: &Code, bounds: &Bounds, now: u64, question: &Question<'_>) -> Result<Approval, Failed> {
+fn run(code: &Code, bounds: &Bounds, now: u64, question: &CsrQuestion) -> Result<Approval, Failed> {
     let mut instance = code.start(bounds)?;
     let outcome = instance.approve(now, question)?;
     let verdict = match outcome.verdict {
-        WitDecision::Leave => Verdict::Leave,
-        WitDecision::Approve => Verdict::Approve,
-        WitDecision::Deny => Verdict::Deny,
+        WitDecision::Leave => CsrVerdict::Leave,
+        WitDecision::Approve => CsrVerdict::Approve,
+        WitDecision::Deny => CsrVerdict::Deny,
     };
     Ok(Approval {
         verdict,
@@ -156,8 +154,19 @@ impl Set {
 }
 
 impl Plugins {
+    /// Loads a plugin for a single request, and asks it: for explanations.
+    pub fn approve_once(
+        &self,
+        spec: Spec,
+        now: u64,
+        question: &CsrQuestion,
+    ) -> Result<Result<Approval, Failed>, LoadError> {
+        let plugin = self.load(spec).map_err(|(_, error)| error)?;
+        Ok(self.approve(&plugin, now, question))
+    }
+
     /// Asks one plugin about a certificate request, within its limits.
-    pub fn approve(&self, plugin: &Plugin, now: u64, question: &Question<'_>) -> Result<Approval, Failed> {
+    pub fn approve(&self, plugin: &Plugin, now: u64, question: &CsrQuestion) -> Result<Approval, Failed> {
         self.ask_for_stranger(plugin, |code| run(code, &plugin.bounds, now / 1_000, question))
     }
 }

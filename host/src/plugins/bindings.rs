@@ -2,9 +2,8 @@
 //! are checked against those of each component when it is loaded, so a mistake here is a load error, never a surprise.
 
 use super::plugin::cut;
-use crate::finding::{Finding, Severity};
 use wasmtime::component::{ComponentType, Lift, Lower};
-use wire::{Operator, Request, Target};
+use wire::{Finding, Operator, Request, Severity, Target};
 
 pub(super) const PLUGIN: &str = "pathgate:policy/plugin@1.0.0";
 pub(super) const AUTHORIZE: &str = "pathgate:policy/authorize@1.0.0";

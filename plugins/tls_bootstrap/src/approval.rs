@@ -1,6 +1,6 @@
 //! Who turns a request into a credential.
 
-use crate::{ADMINISTRATORS, CERTIFICATES, Config};
+use crate::{CERTIFICATES, Config};
 use sdk::{Guard, Mode, Question, Rule};
 
 fn client_signers(_: &Config, question: &Question<'_>) -> Option<String> {
@@ -36,18 +36,21 @@ fn is_outside(question: &Question<'_>) -> bool {
     !question.is_from(&["controller", "node", "pseudo-node"]) && question.user() != "system:kube-controller-manager"
 }
 
+/// The host's default `lockOutGuard.gate`, by which it approves.
+const GATE: &str = "pathgate";
+
 pub const CLIENT_SIGNERS: Guard<Config> = Guard {
     rule: Rule {
         id: "client-signers",
         summary: "Certificates that kube-apiserver takes for an identity are approved and signed by administrators.",
-        advice: "Such a certificate can say anything but system:masters, and cannot be taken back. kubeadm's administrators \
-                 and the controllers are on the list. An approver of kubelets' client certificates belongs into \
-                 `allow.client-signers`; one of their serving certificates needs nothing here.",
+        advice: "Such a certificate can say anything but system:masters, and cannot be taken back. kubeadm's administrators, \
+                 the controllers and the gate's own approver are on the list. Another approver of kubelets' client \
+                 certificates belongs into `allow.client-signers`; one of their serving certificates needs nothing here.",
         source: "rbac-good-practices: CSRs and certificate issuing, \
                  https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#kubernetes-signers",
     },
     mode: Mode::On,
-    allow: ADMINISTRATORS,
+    allow: &["group:kubeadm:cluster-admins", GATE],
     check: client_signers,
 };
 
@@ -64,6 +67,7 @@ pub const APPROVAL: Guard<Config> = Guard {
     mode: Mode::Shadow,
     allow: &[
         "group:kubeadm:cluster-admins",
+        GATE,
         "system:serviceaccount:cert-manager:cert-manager",
         "system:serviceaccount:kube-system:cloud-controller-manager",
         "system:serviceaccount:kube-system:kubelet-csr-approver",

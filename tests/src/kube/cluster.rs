@@ -228,7 +228,7 @@ const CONTROLLERS: &str = "
     --service-account-private-key-file=$FOLDER/service-accounts.key
     --use-service-account-credentials
     --leader-elect=false
-    --controllers=*,bootstrap-signer-controller,token-cleaner-controller";
+    --controllers=*,-certificatesigningrequest-approving-controller,bootstrap-signer-controller,token-cleaner-controller";
 
 const SCHEDULER: &str = "
     --bind-address=127.0.0.1

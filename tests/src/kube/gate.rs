@@ -17,7 +17,7 @@ use std::{
     process::Command,
     time::Duration,
 };
-use wire::{Decision, Entry, Row};
+use wire::{CsrDecision, Decision, Entry, Row};
 
 /// A `pathgate serve` with its own authority for both sides of the webhook's connection.
 pub struct Gate {
@@ -27,6 +27,7 @@ pub struct Gate {
     /// The URL of its journal.
     journal: String,
     settings: serde_json::Value,
+    admin: SocketAddr,
 }
 
 impl Gate {
@@ -43,6 +44,7 @@ impl Gate {
         Identity::write(&folder, "webhook", WEBHOOK, &user)?;
         fs::copy(folder.join("webhook.kubeconfig"), cluster.file("webhook.kubeconfig"))?;
         let journal = format!("sqlite://{}", folder.join("journal.db").display());
+        cluster.user("pathgate", None)?;
         let settings = json!({
             "apiVersion": "pathgate.io/v1alpha1",
             "kind": "Gate",
@@ -55,6 +57,8 @@ impl Gate {
                     "clientNames": ["kube-apiserver"],
                 },
             },
+            "cluster": {"kubeconfig": cluster.file("pathgate.kubeconfig")},
+            "approver": {},
             "admin": {"listen": ADMIN.to_string()},
             "journal": {"url": journal},
         });
@@ -64,6 +68,7 @@ impl Gate {
             log: cluster.file("pathgate.log"),
             journal,
             settings,
+            admin: ADMIN,
         };
         gate.write(&gate.settings)?;
         gate.write_chain(cluster)?;
@@ -86,9 +91,12 @@ impl Gate {
         let mut command = Command::new(world::pathgate()?);
         command.arg("serve").arg("--config").arg(&self.config);
         let process = self.process.insert(Process::start("pathgate", &mut command, &self.log)?);
+        let admin = self.admin;
         eventually("the gate is ready", START, &[process], || {
-            let (status, body) = admin("/readyz?verbose")?;
+            let (status, body) = get(admin, "/readyz?verbose")?;
             ensure!(status == 200, "{status}: {body}");
+            // It looks at the cluster, if kube-apiserver is there.
+            ensure!(!body.contains("not listed yet") && !body.contains("nobody holds the Lease"), "{body}");
             Ok(())
         })
     }
@@ -110,8 +118,45 @@ impl Gate {
         self.write(&settings)
     }
 
+    /// Another gate, which only approves, with a journal of its own.
+    pub fn standby(&self, cluster: &Cluster) -> Result<Gate> {
+        let folder = cluster.file("standby");
+        fs::create_dir(&folder)?;
+        let journal = format!("sqlite://{}", folder.join("journal.db").display());
+        let settings = json!({
+            "apiVersion": "pathgate.io/v1alpha1",
+            "kind": "Gate",
+            "cluster": {"kubeconfig": cluster.file("pathgate.kubeconfig")},
+            "approver": {},
+            "admin": {"listen": STANDBY.to_string()},
+            "journal": {"url": journal},
+        });
+        let log = cluster.file("standby.log");
+        let mut gate = Gate { process: None, config: folder.join("gate.yaml"), log, journal, settings, admin: STANDBY };
+        gate.write(&gate.settings)?;
+        gate.start()?;
+        Ok(gate)
+    }
+
+    /// Runs a verb on its journal.
+    pub fn explain(&self, id: &str) -> Result<String> {
+        let mut command = Command::new(world::pathgate()?);
+        run(command.args(["explain", "--journal", &self.journal, id]), b"", START)?.ok()
+    }
+
     /// Every decision on record, read beside the gate while it writes. A gap would be a loss.
     pub fn decisions(&self) -> Result<Vec<Decision>> {
+        let entries = self.entries()?;
+        Ok(entries.into_iter().filter_map(|it| if let Entry::Decision(it) = it { Some(*it) } else { None }).collect())
+    }
+
+    /// The same about certificate requests.
+    pub fn requests(&self) -> Result<Vec<CsrDecision>> {
+        let entries = self.entries()?;
+        Ok(entries.into_iter().filter_map(|it| if let Entry::Csr(it) = it { Some(*it) } else { None }).collect())
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let rows = runtime.block_on(async {
             let reader = Journal::read_only(&self.journal).await?;
@@ -125,20 +170,14 @@ impl Gate {
                 rows.extend(page);
             }
         })?;
-        let mut decisions = Vec::with_capacity(rows.len());
-        for row in rows {
-            match row.entry {
-                Entry::Decision(decision) => decisions.push(*decision),
-                Entry::Gap(gap) => bail!("the journal lost decisions: {gap:?}"),
-                Entry::Event(_) => {}
-            }
-        }
-        Ok(decisions)
+        let gap = rows.iter().find(|row| matches!(row.entry, Entry::Gap(_)));
+        ensure!(gap.is_none(), "the journal lost decisions: {gap:?}");
+        Ok(rows.into_iter().map(|row| row.entry).collect())
     }
 
     /// What it shows to an operator.
     pub fn readyz(&self) -> Result<String> {
-        Ok(admin("/readyz?verbose")?.1)
+        Ok(get(self.admin, "/readyz?verbose")?.1)
     }
 
     fn write(&self, settings: &serde_json::Value) -> Result<()> {
@@ -156,11 +195,11 @@ pub fn builtin_with(configs: &[(&str, serde_json::Value)]) -> Vec<serde_json::Va
     host::plugins::builtin().into_keys().map(|name| json!({"name": name, "config": config(name)})).collect()
 }
 
-/// A GET to the gate's admin door.
-pub fn admin(path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&ADMIN, AT_ONCE).context("connect to the gate's admin door")?;
+/// A GET to a gate's admin door.
+fn get(admin: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&admin, AT_ONCE).context("connect to the gate's admin door")?;
     stream.set_read_timeout(Some(AT_ONCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {ADMIN}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("no HTTP in {answer:?}") };
@@ -170,6 +209,7 @@ pub fn admin(path: &str) -> Result<(u16, String)> {
 
 const WEBHOOK: &str = "https://127.0.0.1:9443/authorize";
 const ADMIN: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9090));
+const STANDBY: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9091));
 /// A debug build that compiles its plugins on a busy machine.
 const START: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::from_secs(5);

@@ -61,6 +61,12 @@ impl Cluster {
         Ok(())
     }
 
+    /// A machine that has nothing but a bootstrap token.
+    pub fn token(&self, token: &str) -> Result<Identity> {
+        let id = token.split('.').next().unwrap_or_default();
+        Identity::write(self.folder(), &format!("token-{id}"), SERVER, &format!("token: {token:?}"))
+    }
+
     /// A service account of the namespace `default` by a fresh token, for kube-apiserver.
     pub fn service_account(&self, name: &str) -> Result<Identity> {
         self.service_account_at(name, SERVER)

@@ -2,7 +2,7 @@
 
 use super::{cluster::Cluster, kubectl::Identity, namespace::NODE_IP};
 use crate::pki::Files;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use std::{fs, time::Duration};
 
 /// The one node.
@@ -34,18 +34,9 @@ impl Cluster {
         self.start("kubelet", &kubelet)
     }
 
-    /// Approves the kubelet's serving certificate, which Kubernetes leaves to somebody else, and waits until the node is
-    /// ready and its kubelet answers kube-apiserver.
+    /// Waits until the node is ready and its kubelet answers kube-apiserver: nobody but the gate approves its certificates.
     pub fn await_node(&self) -> Result<()> {
         let root = self.root();
-        self.eventually("a serving certificate is asked for", JOIN, || {
-            let template =
-                r#"{range .items[?(@.spec.signerName=="kubernetes.io/kubelet-serving")]}{.metadata.name}{"\n"}{end}"#;
-            let names = self.kubectl(&root, &["get", "csr", "-o", &format!("jsonpath={template}")])?.ok()?;
-            ensure!(!names.trim().is_empty(), "no request for a serving certificate yet");
-            let args: Vec<_> = ["certificate", "approve"].into_iter().chain(names.split_whitespace()).collect();
-            self.kubectl(&root, &args)?.ok()
-        })?;
         let node = format!("node/{NODE}");
         self.eventually("the node is ready", JOIN, || {
             self.kubectl(&root, &["wait", "--for=condition=Ready", &node, "--timeout=5s"])?.ok()

@@ -8,6 +8,7 @@ mod begin;
 mod guard;
 mod record;
 mod replay;
+mod requests;
 mod swap;
 
 /// A promise and how to see that it is kept.
@@ -41,6 +42,9 @@ pub const ALL: &[Promise] = promises![
     guard::a_kubelet_reads_its_own_node_and_no_other,
     attack::attacks_that_rbac_allows_are_refused_and_their_twins_are_not,
     attack::one_revoked_certificate_is_dead_and_its_neighbour_lives,
+    requests::a_kubelet_got_its_certificates_from_the_gate_alone,
+    requests::attacks_on_certificates_are_denied_and_their_twin_is_approved,
+    requests::one_of_two_gates_decides_and_the_other_takes_over,
     swap::a_changed_config_takes_effect_without_a_restart,
     swap::a_plugin_that_loops_is_contained,
     begin::the_cluster_goes_on_while_the_gate_restarts,

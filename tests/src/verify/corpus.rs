@@ -3,9 +3,9 @@
 pub mod issue;
 
 use super::*;
-use host::finding::Severity;
 use issue::{NOW, Scene};
 use std::{collections::BTreeSet, fs, path::Path};
+use wire::Severity;
 
 /// One row for one scene.
 #[derive(Clone, Debug)]

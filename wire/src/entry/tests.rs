@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    Door, Failure, Operator, Opinion, Path, Request, Requirement, Resource, Source, Target, Traversal, Verdict,
+    CsrNode, CsrOpinion, CsrQuestion, CsrVerdict, Door, Failure, Finding, Operator, Opinion, Path, Request,
+    Requirement, Resource, Severity, Source, Target, Traversal, Verdict,
 };
 
 /// Both ways: what is written today reads as it was, and what an older version wrote reads for ever.
@@ -138,5 +139,71 @@ fn an_event_without_attributes_keeps_its_form() {
     holds(
         &Row { row: 5, entry: Entry::Event(event) },
         r#"{"row":5,"entry":{"event":{"at":6,"kind":"started","message":"serving"}}}"#,
+    );
+}
+
+#[test]
+fn a_decision_about_a_certificate_request_keeps_its_form() {
+    let question = CsrQuestion {
+        name: "csr-1".into(),
+        uid: "u".into(),
+        created: Some(7),
+        signer: "kubernetes.io/kubelet-serving".into(),
+        user: "system:node:a".into(),
+        user_uid: "v".into(),
+        groups: vec!["system:nodes".into()],
+        extra: vec![("k".into(), vec!["v".into()])],
+        usages: vec!["server auth".into()],
+        expiration: Some(600),
+        request: "MAA=".into(),
+        common_name: "system:node:a".into(),
+        names: vec!["a".into()],
+        context: vec![("pathgate.io/inventory".into(), "known".into())],
+        facts: vec![("pathgate.io/created".into(), "7".into())],
+        node: Some(CsrNode {
+            name: "a".into(),
+            uid: "w".into(),
+            created: 6,
+            ready: true,
+            addresses: vec![("InternalIP".into(), "10.0.0.1".into())],
+        }),
+    };
+    let opinion = CsrOpinion {
+        plugin: "tls_bootstrap".into(),
+        digest: "c0".into(),
+        config: "cf".into(),
+        shadow: true,
+        verdict: CsrVerdict::Leave,
+        rule: "csr-node".into(),
+        reason: "no".into(),
+        failure: Some(Failure::Fuel),
+        fuel: 7,
+        micros: 9,
+    };
+    let decision = CsrDecision {
+        id: "01J00000000000000000000000".into(),
+        at: 1_700_000_000_123,
+        question,
+        verdict: CsrVerdict::Deny,
+        rule: "tls_bootstrap/csr-foreign-name".into(),
+        reason: "no".into(),
+        findings: vec![Finding { code: "c".into(), severity: Severity::High, at: None, detail: "d".into() }],
+        opinions: vec![opinion],
+        engine: "wasmtime 48".into(),
+        micros: 11,
+    };
+    holds(
+        &Row { row: 6, entry: Entry::Csr(Box::new(decision)) },
+        concat!(
+            r#"{"row":6,"entry":{"csr":{"id":"01J00000000000000000000000","at":1700000000123,"question":{"name":"csr-1","#,
+            r#""uid":"u","created":7,"signer":"kubernetes.io/kubelet-serving","user":"system:node:a","userUid":"v","#,
+            r#""groups":["system:nodes"],"extra":[["k",["v"]]],"usages":["server auth"],"expiration":600,"request":"MAA=","#,
+            r#""commonName":"system:node:a","names":["a"],"context":[["pathgate.io/inventory","known"]],"#,
+            r#""facts":[["pathgate.io/created","7"]],"node":{"name":"a","uid":"w","created":6,"ready":true,"#,
+            r#""addresses":[["InternalIP","10.0.0.1"]]}},"verdict":"deny","rule":"tls_bootstrap/csr-foreign-name","#,
+            r#""reason":"no","findings":[{"code":"c","severity":"high","at":null,"detail":"d"}],"opinions":[{"#,
+            r#""plugin":"tls_bootstrap","digest":"c0","config":"cf","shadow":true,"verdict":"leave","rule":"csr-node","#,
+            r#""reason":"no","failure":"fuel","fuel":7,"micros":9}],"engine":"wasmtime 48","micros":11}}}"#,
+        ),
     );
 }

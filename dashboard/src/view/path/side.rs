@@ -61,7 +61,7 @@ pub fn Latest(lane: LaneId, node: String) -> impl IntoView {
         Load::Have(page) => {
             let rows = page.rows.iter().filter_map(|row| match &row.entry {
                 Entry::Decision(it) => Some((**it).clone()),
-                Entry::Gap(_) | Entry::Event(_) => None,
+                Entry::Gap(_) | Entry::Event(_) | Entry::Csr(_) => None,
             });
             rows.map(|it| {
                 let (_, rule) = crate::board::spoken(&it);

@@ -181,3 +181,25 @@ async fn a_view_is_the_page_and_a_missing_file_is_not() {
     let expected = if Api::is_built() { 200 } else { 404 };
     assert_eq!(view.status, expected, "{}", view.body);
 }
+
+#[tokio::test]
+async fn decisions_about_certificate_requests_come_page_by_page() {
+    let world = World::new().await;
+    for name in ["csr-1", "csr-2", "csr-3"] {
+        let request = crate::csr::Request { name: name.into(), ..crate::csr::Request::default() };
+        let (decision, _) = world.judge.decide_request(&request);
+        assert!(world.judge.record_request(decision));
+    }
+    world.committed(3).await;
+    let names = |page: &Value| {
+        let rows = page["rows"].as_array().cloned().unwrap_or_default();
+        rows.iter().map(|row| row["entry"]["csr"]["question"]["name"].clone()).collect::<Vec<_>>()
+    };
+    let first = world.json("/api/v1/requests?limit=2").await;
+    assert_eq!((names(&first), &first["next"]), (vec!["csr-3".into(), "csr-2".into()], &serde_json::json!(2)));
+    let second = world.json("/api/v1/requests?limit=2&before=2").await;
+    assert_eq!((names(&second), &second["next"]), (vec!["csr-1".into()], &Value::Null));
+    // Who looks for decisions finds none of them.
+    assert_eq!(world.json("/api/v1/decisions?q=verdict:deny").await["rows"], serde_json::json!([]));
+    world.end().await;
+}

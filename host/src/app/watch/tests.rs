@@ -1,9 +1,9 @@
 use super::*;
 
-fn inventory(nodes: &[&str]) -> Inventory {
+fn named(names: &[&str]) -> Nodes {
     let node = |name: &&str| format!(r#"{{"kind": "Node", "metadata": {{"name": "{name}"}}}}"#);
-    let items = nodes.iter().map(node).collect::<Vec<_>>().join(",");
-    Inventory::from_list(format!(r#"{{"kind": "List", "items": [{items}]}}"#).as_bytes()).unwrap()
+    let items = names.iter().map(node).collect::<Vec<_>>().join(",");
+    nodes(&Inventory::from_list(format!(r#"{{"kind": "List", "items": [{items}]}}"#).as_bytes()).unwrap())
 }
 
 fn report(node: &str, found: Found) -> ProbeReport {
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(300);
 fn every_node_has_its_turn_once_and_no_more_at_once_than_there_is_room() {
     let now = Instant::now();
     let mut schedule = Schedule::new(EVERY);
-    schedule.take(&inventory(&["a", "b", "c"]), now);
+    schedule.take(&named(&["a", "b", "c"]), now);
     let soon = now + FIRST;
     let mut names = schedule.due(2, soon);
     assert_eq!(names.len(), 2);
@@ -30,7 +30,7 @@ fn every_node_has_its_turn_once_and_no_more_at_once_than_there_is_room() {
 fn a_kubelet_that_does_not_answer_is_asked_less_often_until_it_does() {
     let now = Instant::now();
     let mut schedule = Schedule::new(EVERY);
-    schedule.take(&inventory(&["a"]), now);
+    schedule.take(&named(&["a"]), now);
     let wait = |schedule: &mut Schedule, found: Found| {
         schedule.done(&report("a", found), now);
         (schedule.nodes["a"].at - now).as_secs_f64() / EVERY.as_secs_f64()

@@ -44,6 +44,15 @@ impl Prepared {
             }
             Columns::Gap => add_other(arguments, "gap")?,
             Columns::Event => add_other(arguments, "event")?,
+            Columns::Csr(columns) => {
+                arguments.add("csr")?;
+                arguments.add(columns.id)?;
+                for _ in 0..4 {
+                    arguments.add(None::<&str>)?;
+                }
+                arguments.add(columns.rule)?;
+                arguments.add(columns.user)?;
+            }
         }
         arguments.add(line.body)?;
         self.rows = self.rows.saturating_add(1);

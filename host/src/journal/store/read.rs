@@ -72,6 +72,14 @@ impl Reader {
         found.await?.map(parse).transpose()
     }
 
+    /// The newest decisions about certificate requests, newest first: below a row, at most [`Reader::PAGE`].
+    pub async fn requests(&self, before: Option<u64>, limit: usize) -> Result<Vec<Row>, ReadError> {
+        let sql = "SELECT row, body FROM entry WHERE kind = 'csr' AND row < ? ORDER BY row DESC LIMIT ?";
+        let before = before.map_or(i64::MAX, signed);
+        let found = sqlx::query_as(sql).bind(before).bind(page(limit)).fetch_all(&self.pool);
+        found.await?.into_iter().map(parse).collect()
+    }
+
     /// How many rows there are.
     pub async fn count(&self) -> Result<u64, ReadError> {
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM entry").fetch_one(&self.pool).await?;

@@ -2,10 +2,7 @@
 //! rule and reason in the answer; its twin, which differs little, is not.
 
 use super::{super::Setting, guard::is_refused_by};
-use crate::{
-    kube::{cluster::SERVER, gate::builtin_with, kubectl::Identity},
-    process::Output,
-};
+use crate::{kube::gate::builtin_with, process::Output};
 use anyhow::{Context, Result, ensure};
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -238,7 +235,7 @@ fn act(setting: &Setting, by: By, command: &str) -> Result<Output> {
     let who = match by {
         By::Certificate(name, group) => cluster.user(name, group)?,
         By::Pod => cluster.service_account("mallet")?,
-        By::Token => Identity::write(cluster.folder(), "token", SERVER, "token: abcdef.0123456789abcdef")?,
+        By::Token => cluster.token("abcdef.0123456789abcdef")?,
         By::KubeletClient => {
             let files = crate::pki::Files {
                 certificate: cluster.file("kubelet-client.crt"),

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub fn the_apiserver_comes_up_while_the_gate_is_down(setting: &mut Setting) -> Result<()> {
     let cluster = &mut setting.cluster;
     cluster.start_apiserver()?;
+    cluster.apply(include_str!("../../../../deploy/rbac.yaml"))?;
     cluster.apply(include_str!("../../../fixtures/kube/agents.yaml"))?;
     let agent = cluster.service_account("broad-agent")?;
     // The control of the experiment: without the gate, RBAC lets the agent through, to a node that is not there.

@@ -1,0 +1,208 @@
+//! Follows the cluster: what the watch tells goes to the inventory, and from there to whoever must know.
+
+use super::watch::{Told, nodes};
+use crate::{
+    approver::News,
+    cluster::{Change, Cluster, Kind},
+    csr::{Request, State},
+    health::Health,
+    journal::{Journal, Reader},
+    judge::Judge,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::StreamExt;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    time::{self, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use wire::{CsrVerdict, Entry};
+
+/// What is followed, and since when it is not.
+pub(super) struct Followed {
+    judge: Arc<Judge>,
+    cluster: Cluster,
+    /// Who decides on certificate requests, if anybody does here.
+    news: Option<mpsc::Sender<News>>,
+    lost: Mutex<HashMap<Kind, Lost>>,
+}
+
+/// A watch that broke off.
+struct Lost {
+    since: Instant,
+    last: Instant,
+    fault: String,
+}
+
+impl Followed {
+    pub(super) fn new(judge: Arc<Judge>, cluster: Cluster, news: Option<mpsc::Sender<News>>) -> Followed {
+        Followed { judge, cluster, news, lost: Mutex::default() }
+    }
+
+    /// Follows until it is stopped.
+    pub(super) async fn run(self: Arc<Followed>, journal: Option<Journal>, told: Told, stop: CancellationToken) {
+        if let Some(journal) = journal {
+            self.remember(journal.reader()).await;
+        }
+        let mut changes = self.cluster.watch();
+        let mut listing = Listing::default();
+        let mut tick = time::interval(TELL_EVERY);
+        tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                change = changes.next() => match change {
+                    Some(change) => self.take(change, &mut listing).await,
+                    None => return,
+                },
+                _ = tick.tick() => {
+                    let is_known = listing.is_complete() && self.fault().is_none();
+                    let nodes = self.judge.learn(|inventory| {
+                        inventory.set_known(is_known);
+                        (listing.is_complete() && listing.is_news).then(|| nodes(inventory))
+                    });
+                    if let Some(nodes) = nodes {
+                        listing.is_news = false;
+                        told.nodes(nodes).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take(&self, change: Change, listing: &mut Listing) {
+        match change {
+            Change::Put(kind, object) => {
+                listing.put(kind, &object);
+                let news = (kind == Kind::CertificateSigningRequest).then(|| News::Put(object.clone()));
+                if let Err(fault) = self.judge.learn(|inventory| inventory.apply(object)) {
+                    warn!(kind = kind.as_str(), fault, "an object is left out");
+                }
+                self.tell(news).await;
+            }
+            Change::Gone { kind, namespace, name } => {
+                listing.is_news |= kind == Kind::Node;
+                self.judge.learn(|inventory| inventory.remove(kind.as_str(), &namespace, &name));
+                self.tell((kind == Kind::CertificateSigningRequest).then_some(News::Gone(name))).await;
+            }
+            Change::Begins(kind) => listing.begin(kind),
+            Change::Complete(kind) => {
+                let listed = listing.complete(kind);
+                self.judge.learn(|inventory| inventory.keep_only(kind.as_str(), &listed));
+                info!(kind = kind.as_str(), objects = listed.len(), "the cluster was listed");
+                let names = || listed.into_iter().map(|(_, name)| name).collect();
+                self.tell((kind == Kind::CertificateSigningRequest).then(|| News::All(names()))).await;
+            }
+            Change::Lost(kind, fault) => {
+                let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                let last = Instant::now();
+                let since = lost.get(&kind).map_or(last, |it| it.since);
+                if lost.insert(kind, Lost { since, last, fault: fault.clone() }).is_none() {
+                    warn!(kind = kind.as_str(), fault, "the cluster cannot be watched; it tries again");
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, news: Option<News>) {
+        if let (Some(sender), Some(news)) = (&self.news, news) {
+            // The approver ends with the gate.
+            let _ = sender.send(news).await;
+        }
+    }
+
+    /// What has not been heard of for too long, and why.
+    fn fault(&self) -> Option<String> {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        // A watch that works again says so by breaking off no more.
+        lost.retain(|_, it| it.last.elapsed() < RESUMED);
+        let late = lost.iter().find(|(_, it)| it.since.elapsed() >= STALE);
+        late.map(|(kind, it)| format!("objects of kind {} are not known: {}", kind.as_str(), it.fault))
+    }
+
+    /// Whether what is known is what there is.
+    pub(super) fn health(&self) -> Health {
+        match self.fault() {
+            Some(fault) => Health::Warn(fault),
+            None if self.judge.learn(|inventory| inventory.is_known()) => Health::Ok,
+            None => Health::Warn("the cluster is not listed yet".to_owned()),
+        }
+    }
+
+    /// What was approved before this start, and is no object any more: its tokens stay spent.
+    async fn remember(&self, journal: &Reader) {
+        let (mut before, mut count) = (None, 0_usize);
+        while count < MOST_REMEMBERED {
+            let rows = match journal.requests(before, Reader::PAGE).await {
+                Ok(rows) => rows,
+                Err(error) => return warn!(%error, "what was approved before is not known"),
+            };
+            let Some(last) = rows.last() else { return };
+            before = Some(last.row);
+            for row in rows {
+                let Entry::Csr(decision) = row.entry else { continue };
+                count = count.saturating_add(1);
+                if decision.verdict == CsrVerdict::Approve {
+                    let it = decision.question;
+                    self.judge.remember_approval(&Request {
+                        name: it.name,
+                        created: it.created,
+                        signer: it.signer,
+                        user: it.user,
+                        der: STANDARD.decode(it.request).unwrap_or_default(),
+                        state: State::Approved,
+                        ..Request::default()
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What was told of each kind since its list began.
+#[derive(Default)]
+struct Listing {
+    open: HashMap<Kind, HashSet<(String, String)>>,
+    complete: HashSet<Kind>,
+    /// Whether a node changed since the nodes were told.
+    is_news: bool,
+}
+
+impl Listing {
+    fn begin(&mut self, kind: Kind) {
+        self.open.insert(kind, HashSet::new());
+    }
+
+    fn put(&mut self, kind: Kind, object: &serde_json::Value) {
+        self.is_news |= kind == Kind::Node;
+        if let Some(listed) = self.open.get_mut(&kind) {
+            let text = |pointer| object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+            listed.insert((text("/metadata/namespace").to_owned(), text("/metadata/name").to_owned()));
+        }
+    }
+
+    fn complete(&mut self, kind: Kind) -> HashSet<(String, String)> {
+        self.is_news |= kind == Kind::Node;
+        self.complete.insert(kind);
+        self.open.remove(&kind).unwrap_or_default()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.complete.len() == Kind::ALL.len()
+    }
+}
+
+/// A dashboard is looked at by people.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// An API server restarts in less; what is older may be wrong, and plugins are told that it is not known.
+const STALE: Duration = Duration::from_secs(60);
+/// Longer than the longest pause between two tries, which is 30 seconds.
+const RESUMED: Duration = Duration::from_secs(45);
+/// A week of joining nodes, several times over.
+const MOST_REMEMBERED: usize = 10_000;

@@ -1,0 +1,116 @@
+//! Certificate requests on a cluster where nobody but the gate approves.
+
+use super::super::{Setting, cluster::Cluster, gate::Gate, kubectl::Identity, node::NODE};
+use crate::csr::draft::{Draft, bootstrap, serving};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::time::Duration;
+use wire::CsrVerdict;
+
+pub fn a_kubelet_got_its_certificates_from_the_gate_alone(setting: &mut Setting) -> Result<()> {
+    let Setting { cluster, gate } = setting;
+    let decided = gate.requests()?;
+    for (signer, user) in [
+        ("kubernetes.io/kube-apiserver-client-kubelet", "system:bootstrap:abcdef".to_owned()),
+        ("kubernetes.io/kubelet-serving", format!("system:node:{NODE}")),
+    ] {
+        let of = |it: &&wire::CsrDecision| it.question.signer == signer && it.verdict == CsrVerdict::Approve;
+        let approved: Vec<_> = decided.iter().filter(of).collect();
+        ensure!(approved.len() == 1, "{signer}: {decided:#?}");
+        let approved = approved.first().context("one")?;
+        ensure!(approved.question.user == user, "{approved:?}");
+        let condition = condition(cluster, &approved.question.name)?.context("no condition")?;
+        ensure!(condition.kind == "Approved" && condition.message.contains(&approved.id), "{condition:?}");
+        let again = gate.explain(&approved.id)?;
+        ensure!(again.contains("the same, bit for bit"), "{again}");
+    }
+    Ok(())
+}
+
+pub fn attacks_on_certificates_are_denied_and_their_twin_is_approved(setting: &mut Setting) -> Result<()> {
+    let cluster = &setting.cluster;
+    cluster.apply(include_str!("../../../fixtures/kube/requests.yaml"))?;
+    // The status of a Node is its kubelet's to write.
+    let status = r#"{"status": {"addresses": [{"type": "InternalIP", "address": "10.66.0.12"}]}}"#;
+    let args = ["patch", "node", "node-b", "--subresource=status", "--type=merge", "--patch", status];
+    cluster.kubectl(&cluster.root(), &args)?.ok()?;
+    let kubelet = cluster.kubelet_identity()?;
+    let spent = cluster.token("abcdef.0123456789abcdef")?;
+    let fresh = cluster.token("fedcba.fedcba9876543210")?;
+    let named = |name, draft| Draft { name, ..draft };
+    let attacks = [
+        (&kubelet, named("stolen-address", serving(NODE).ip("10.66.0.12")), "tls_bootstrap/csr-foreign-name"),
+        (
+            &kubelet,
+            named("service-name", serving(NODE).dns("kubernetes.default.svc")),
+            "tls_bootstrap/csr-control-plane-name",
+        ),
+        (&spent, named("second-use", bootstrap("node-x")), "tls_bootstrap/csr-token-spent"),
+        (&fresh, named("living-node", bootstrap(NODE)), "tls_bootstrap/csr-living-node"),
+    ];
+    for (who, draft, rule) in &attacks {
+        create(cluster, who, draft)?;
+        let told = decided(cluster, draft.name)?;
+        ensure!(told.kind == "Denied", "{}: {told:?}", draft.name);
+        ensure!(told.message.contains(&format!("(rule {rule}, decision ")), "{}: {told:?}", draft.name);
+        cluster.eventually("the reason is where people look", SOON, || {
+            let shown = cluster.kubectl(&cluster.root(), &["describe", "csr", draft.name])?.ok()?;
+            ensure!(shown.contains(&told.message), "{shown}");
+            Ok(())
+        })?;
+    }
+    create(cluster, &kubelet, &named("own-address", serving(NODE).ip("10.66.0.11")))?;
+    let told = decided(cluster, "own-address")?;
+    ensure!(told.kind == "Approved", "{told:?}");
+    Ok(())
+}
+
+pub fn one_of_two_gates_decides_and_the_other_takes_over(setting: &mut Setting) -> Result<()> {
+    let Setting { cluster, gate } = setting;
+    let mut standby = gate.standby(cluster)?;
+    let kubelet = cluster.kubelet_identity()?;
+    let ask = |name| create(cluster, &kubelet, &Draft { name, ..serving(NODE).ip("10.66.0.11") });
+    let approvals = |of: &Gate, name: &str| -> Result<usize> {
+        let all = of.requests()?;
+        Ok(all.iter().filter(|it| it.question.name == name && it.verdict == CsrVerdict::Approve).count())
+    };
+    ask("while-both-run")?;
+    ensure!(decided(cluster, "while-both-run")?.kind == "Approved", "it was not approved");
+    ensure!(approvals(gate, "while-both-run")? == 1, "the holder of the Lease did not decide");
+    gate.stop()?;
+    ask("while-one-is-gone")?;
+    ensure!(decided(cluster, "while-one-is-gone")?.kind == "Approved", "nobody took over");
+    ensure!(approvals(&standby, "while-one-is-gone")? == 1, "the other gate did not decide");
+    ensure!(approvals(&standby, "while-both-run")? == 0, "both decided");
+    standby.stop()?;
+    gate.start()
+}
+
+/// What an approver wrote about a request.
+#[derive(Debug)]
+struct Told {
+    kind: String,
+    message: String,
+}
+
+fn create(cluster: &Cluster, who: &Identity, draft: &Draft) -> Result<()> {
+    let object = draft.object()?.to_string();
+    cluster.kubectl_with(who, &["create", "--validate=ignore", "--filename", "-"], object.as_bytes())?.ok()?;
+    Ok(())
+}
+
+fn decided(cluster: &Cluster, name: &str) -> Result<Told> {
+    cluster.eventually("the request is decided", SOON, || condition(cluster, name)?.context("it is pending"))
+}
+
+fn condition(cluster: &Cluster, name: &str) -> Result<Option<Told>> {
+    let shown = cluster.kubectl(&cluster.root(), &["get", "csr", name, "-o", "json"])?.ok()?;
+    let object: Value = serde_json::from_str(&shown)?;
+    let text = |it: &Value, key: &str| it.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(conditions) = object.pointer("/status/conditions").and_then(Value::as_array) else { return Ok(None) };
+    ensure!(conditions.len() <= 1, "somebody else had a word: {conditions:?}");
+    Ok(conditions.first().map(|it| Told { kind: text(it, "type"), message: text(it, "message") }))
+}
+
+/// A Lease that was given up is taken in two seconds; a debug build on a busy machine takes its time.
+const SOON: Duration = Duration::from_secs(60);
