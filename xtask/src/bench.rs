@@ -1,13 +1,15 @@
 //! Figures, each with its peer in the same run. A figure is printed, never asserted: a busy machine must not fail a
 //! build.
 
+mod feed;
 mod pki;
 mod server;
 mod startup;
 mod webhook;
 
-use std::{io, path::PathBuf};
+use std::{fs, io, net::SocketAddr, path::PathBuf};
 
+pub use feed::feed;
 pub use startup::startup;
 pub use webhook::webhook;
 
@@ -34,6 +36,8 @@ pub enum Error {
     NoGo,
     #[error("understand the load's report `{line}`")]
     Figures { line: String, source: serde_json::Error },
+    #[error("read the feed at `{address}`")]
+    Feed { address: SocketAddr, source: io::Error },
 }
 
 /// One decision through a plugin against the cedar-policy crate, in one run.
@@ -45,10 +49,19 @@ pub fn decide(repo: &Repo) -> Result<(), Error> {
     Ok(program::run(cargo.arg("--target-dir").arg(repo.target("")).args(["--bench", "decide"]))?)
 }
 
+/// How busy the machine was, without which a figure of a shared one says little.
+fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minute = load.split_whitespace().next().unwrap_or("unknown").to_owned();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("load average of the last minute: {minute}, on {processors} processors")
+}
+
 /// What there is to measure.
 pub const LIST: &str = "\
 cargo xtask bench NAME
 
-  decide    one decision in a fresh sandbox against the cedar-policy crate, same rules and requests
-  webhook   the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
-  startup   from exec to ready with a warm compile cache, and memory";
+  decide     one decision in a fresh sandbox against the cedar-policy crate, same rules and requests
+  webhook    the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
+  startup    from exec to ready with a warm compile cache, and memory
+  feed       100 readers of 1,000 events a second: processor, memory, who was let go; needs `go`";
