@@ -1,6 +1,7 @@
 //! Figures, each with its peer in the same run. A figure is printed, never asserted: a busy machine must not fail a
 //! build.
 
+mod dashboard;
 mod feed;
 mod pki;
 mod server;
@@ -9,6 +10,7 @@ mod webhook;
 
 use std::{fs, io, net::SocketAddr, path::PathBuf};
 
+pub use dashboard::dashboard;
 pub use feed::feed;
 pub use startup::startup;
 pub use webhook::webhook;
@@ -36,6 +38,8 @@ pub enum Error {
     NoGo,
     #[error("understand the load's report `{line}`")]
     Figures { line: String, source: serde_json::Error },
+    #[error("no figure was taken: are `chromium` and `chromedriver` here?")]
+    NoBrowser,
     #[error("read the feed at `{address}`")]
     Feed { address: SocketAddr, source: io::Error },
 }
@@ -64,4 +68,5 @@ cargo xtask bench NAME
   decide     one decision in a fresh sandbox against the cedar-policy crate, same rules and requests
   webhook    the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
   startup    from exec to ready with a warm compile cache, and memory
+  dashboard  bytes, first paint, frames and main thread at 5,000 nodes, and from a refusal to its row; needs Chromium
   feed       100 readers of 1,000 events a second: processor, memory, who was let go; needs `go`";
