@@ -4,6 +4,7 @@
 //! says it; a broken one does not keep the next from being tried.
 
 mod driver;
+mod figures;
 mod promises;
 mod show;
 
@@ -11,7 +12,7 @@ use crate::{gate::Gate, world};
 use anyhow::{Result, bail};
 use driver::Driver;
 use show::Show;
-use std::{future::Future, pin::Pin, time::Instant};
+use std::{env, fs, future::Future, pin::Pin, time::Instant};
 
 /// What a promise is kept with.
 pub struct Setting {
@@ -35,7 +36,7 @@ fn the_dashboard_keeps_its_promises_in_a_real_browser() -> Result<()> {
     let Some(driver) = Driver::start()? else {
         return world::skip("Chromium and its driver are not here: install Debian's `chromium` and `chromium-driver`");
     };
-    let mut setting = Setting { gate: Gate::start()?, show: Show::start()?, driver };
+    let mut setting = Setting { gate: Gate::start()?, show: Show::start(&[])?, driver };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut broken = Vec::new();
     for promise in promises::ALL {
@@ -54,4 +55,16 @@ fn the_dashboard_keeps_its_promises_in_a_real_browser() -> Result<()> {
         bail!("broken: {}", broken.join(", "));
     }
     Ok(())
+}
+
+/// `cargo xtask bench dashboard` names a file for the figures; nobody else waits for them.
+#[test]
+fn the_dashboard_is_measured_where_somebody_asks_for_figures() -> Result<()> {
+    let Some(file) = env::var_os("PATHGATE_FIGURES") else { return Ok(()) };
+    let Some(driver) = Driver::start()? else {
+        return world::skip("Chromium and its driver are not here: install Debian's `chromium` and `chromium-driver`");
+    };
+    let (gate, show) = (Gate::start()?, Show::start(&figures::SHOW)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(fs::write(file, runtime.block_on(figures::take(&driver, &gate, &show))?)?)
 }

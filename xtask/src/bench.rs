@@ -1,13 +1,17 @@
 //! Figures, each with its peer in the same run. A figure is printed, never asserted: a busy machine must not fail a
 //! build.
 
+mod dashboard;
+mod feed;
 mod pki;
 mod server;
 mod startup;
 mod webhook;
 
-use std::{io, path::PathBuf};
+use std::{fs, io, net::SocketAddr, path::PathBuf};
 
+pub use dashboard::dashboard;
+pub use feed::feed;
 pub use startup::startup;
 pub use webhook::webhook;
 
@@ -34,6 +38,10 @@ pub enum Error {
     NoGo,
     #[error("understand the load's report `{line}`")]
     Figures { line: String, source: serde_json::Error },
+    #[error("no figure was taken: are `chromium` and `chromedriver` here?")]
+    NoBrowser,
+    #[error("read the feed at `{address}`")]
+    Feed { address: SocketAddr, source: io::Error },
 }
 
 /// One decision through a plugin against the cedar-policy crate, in one run.
@@ -45,10 +53,20 @@ pub fn decide(repo: &Repo) -> Result<(), Error> {
     Ok(program::run(cargo.arg("--target-dir").arg(repo.target("")).args(["--bench", "decide"]))?)
 }
 
+/// How busy the machine was, without which a figure of a shared one says little.
+fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minute = load.split_whitespace().next().unwrap_or("unknown").to_owned();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("load average of the last minute: {minute}, on {processors} processors")
+}
+
 /// What there is to measure.
 pub const LIST: &str = "\
 cargo xtask bench NAME
 
-  decide    one decision in a fresh sandbox against the cedar-policy crate, same rules and requests
-  webhook   the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
-  startup   from exec to ready with a warm compile cache, and memory";
+  decide     one decision in a fresh sandbox against the cedar-policy crate, same rules and requests
+  webhook    the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
+  startup    from exec to ready with a warm compile cache, and memory
+  dashboard  bytes, first paint, frames and main thread at 5,000 nodes, and from a refusal to its row; needs Chromium
+  feed       100 readers of 1,000 events a second: processor, memory, who was let go; needs `go`";

@@ -114,9 +114,8 @@ impl Page {
     }
 
     /// A command of Chromium's own protocol.
-    pub async fn devtools(&self, command: &'static str, parameters: Value) -> Result<()> {
-        self.client.issue_cmd(Devtools { command, parameters }).await?;
-        Ok(())
+    pub async fn devtools(&self, command: &'static str, parameters: Value) -> Result<Value> {
+        Ok(self.client.issue_cmd(Devtools { command, parameters }).await?)
     }
 
     /// A picture of the page, kept under `target/screenshots`.

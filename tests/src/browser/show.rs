@@ -16,10 +16,11 @@ pub struct Show {
 }
 
 impl Show {
-    pub fn start() -> Result<Show> {
+    /// Starts it with these arguments besides.
+    pub fn start(more: &[&str]) -> Result<Show> {
         let folder = tempfile::tempdir()?;
         let mut demo = command()?;
-        demo.args(["demo", "--listen", "127.0.0.1:0"]).env("TMPDIR", folder.path());
+        demo.args(["demo", "--listen", "127.0.0.1:0"]).args(more).env("TMPDIR", folder.path());
         let process = Process::start("demo", &mut demo, &folder.path().join("demo.log"))?;
         let address = eventually("the demo tells where its dashboard is", SOON, &[&process], || {
             let log = process.log();

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Error,
@@ -28,7 +28,7 @@ pub struct Gate {
 pub fn startup(repo: &Repo) -> Result<(), Error> {
     let program = dist::release(repo)?;
     let folder = scratch(repo)?;
-    let gate = Gate::configure(program, folder.path(), &Pki::make(folder.path())?, None)?;
+    let gate = Gate::configure(program, folder.path(), &Pki::make(folder.path())?, Value::Null)?;
     let (_, cold) = gate.start()?;
     let mut times = Vec::new();
     let mut memory = None;
@@ -48,16 +48,9 @@ pub fn startup(repo: &Repo) -> Result<(), Error> {
 }
 
 impl Gate {
-    /// Writes a config with the webhook, the admin port, the journal and these built-in plugins, or all.
-    pub fn configure(program: PathBuf, folder: &Path, pki: &Pki, plugins: Option<&[&str]>) -> Result<Self, Error> {
-        let free = || {
-            free_address().map_err(|source| Error::File {
-                doing: "find a free port beside",
-                path: folder.into(),
-                source,
-            })
-        };
-        let (webhook, admin) = (free()?, free()?);
+    /// Writes a config with the webhook, the admin port, the journal and these sections besides.
+    pub fn configure(program: PathBuf, folder: &Path, pki: &Pki, more: Value) -> Result<Self, Error> {
+        let (webhook, admin) = (free_beside(folder)?, free_beside(folder)?);
         let tls = json!({
             "certificate": pki.server.certificate,
             "key": pki.server.key,
@@ -72,8 +65,8 @@ impl Gate {
             "admin": {"listen": admin.to_string()},
             "journal": {"url": format!("sqlite://{}", folder.join("journal.db").display())},
         });
-        if let (Some(names), Some(settings)) = (plugins, settings.as_object_mut()) {
-            settings.insert("plugins".into(), names.iter().map(|name| json!({"name": name})).collect());
+        if let (Value::Object(more), Some(settings)) = (more, settings.as_object_mut()) {
+            settings.extend(more);
         }
         let config = folder.join("gate.yaml");
         fs::write(&config, settings.to_string()).map_err(|source| Error::File {
@@ -93,6 +86,11 @@ impl Gate {
         server.wait(|| answers_ok(self.admin, "/readyz")).map_err(named)?;
         Ok((server, begin.elapsed()))
     }
+}
+
+/// A free address; the folder is where it will be used.
+pub fn free_beside(folder: &Path) -> Result<SocketAddr, Error> {
+    free_address().map_err(|source| Error::File { doing: "find a free port beside", path: folder.into(), source })
 }
 
 /// A folder under `target`, on the disk that a journal would be on; a temporary folder may be memory.

@@ -8,11 +8,13 @@ use std::{
     process::Command,
 };
 
+use serde_json::{Value, json};
+
 use super::{
     Error,
     pki::Pki,
-    server::{Server, free_address, listens, pinned},
-    startup::{Gate, scratch},
+    server::{Server, listens, pinned},
+    startup::{Gate, free_beside, scratch},
 };
 use crate::{dist, program, repo::Repo};
 
@@ -23,7 +25,7 @@ pub fn webhook(repo: &Repo) -> Result<(), Error> {
     let gate = dist::release(repo)?;
     let folder = scratch(repo)?;
     let pki = Pki::make(folder.path())?;
-    let measure = |name: &str, plugins: Option<&[&str]>| -> Result<_, Error> {
+    let measure = |name: &str, plugins: Value| -> Result<_, Error> {
         let gate = Gate::configure(gate.clone(), folder.path(), &pki, plugins)?;
         let (server, _) = gate.start()?;
         let asked = Load { program: &load, pki: &pki, server: &server, address: gate.webhook, path: "/authorize" };
@@ -32,14 +34,11 @@ pub fn webhook(repo: &Repo) -> Result<(), Error> {
         println!("{name} at {RATE}/s: {}", asked.open()?);
         Ok(figures)
     };
-    measure("pathgate, all nine plugins:", None)?;
-    let ours = measure("pathgate, the peer's rules:", Some(&SAME_RULES))?;
+    measure("pathgate, all nine plugins:", Value::Null)?;
+    let ours =
+        measure("pathgate, the peer's rules:", json!({"plugins": SAME_RULES.map(|name| json!({"name": name}))}))?;
 
-    let address = free_address().map_err(|source| Error::File {
-        doing: "find a free port beside",
-        path: folder.path().into(),
-        source,
-    })?;
+    let address = free_beside(folder.path())?;
     let server = peer(repo, &opa, &pki, address)?;
     let asked = Load { program: &load, pki: &pki, server: &server, address, path: "/" };
     let theirs = [asked.closed(false)?, asked.closed(true)?];
@@ -52,7 +51,7 @@ pub fn webhook(repo: &Repo) -> Result<(), Error> {
 }
 
 /// Builds a program of `tests/` with Go.
-fn go(repo: &Repo, name: &'static str) -> Result<PathBuf, Error> {
+pub fn go(repo: &Repo, name: &'static str) -> Result<PathBuf, Error> {
     if program::which("go").is_none() {
         return Err(Error::NoGo);
     }
@@ -76,12 +75,12 @@ fn peer(repo: &Repo, opa: &Path, pki: &Pki, address: SocketAddr) -> Result<Serve
 }
 
 /// Reviews sent to one server.
-struct Load<'a> {
-    program: &'a Path,
-    pki: &'a Pki,
-    server: &'a Server,
-    address: SocketAddr,
-    path: &'static str,
+pub struct Load<'a> {
+    pub program: &'a Path,
+    pub pki: &'a Pki,
+    pub server: &'a Server,
+    pub address: SocketAddr,
+    pub path: &'static str,
 }
 
 impl Load<'_> {
@@ -95,7 +94,8 @@ impl Load<'_> {
         self.run(&["-rps", RATE])
     }
 
-    fn run(&self, more: &[&str]) -> Result<Figures, Error> {
+    /// With these arguments of `sarload`.
+    pub fn run(&self, more: &[&str]) -> Result<Figures, Error> {
         let mut load = pinned(1, self.program);
         load.arg("-url").arg(format!("https://{}{}", self.address, self.path)).arg("-ca").arg(&self.pki.authority);
         load.arg("-cert").arg(&self.pki.client.certificate).arg("-key").arg(&self.pki.client.key);
@@ -108,16 +108,16 @@ impl Load<'_> {
 /// What the load measured.
 #[derive(Debug, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Figures {
+pub struct Figures {
     protocol: String,
     requests: u64,
     errors: u64,
     denied: u64,
-    requests_per_second: f64,
+    pub requests_per_second: f64,
     p50_micros: f64,
-    p99_micros: f64,
+    pub p99_micros: f64,
     max_micros: f64,
-    cpu_micros_per_request: f64,
+    pub cpu_micros_per_request: f64,
     requests_per_cpu_second: f64,
     #[serde(rename = "serverPeakKiB")]
     server_peak_kib: u64,

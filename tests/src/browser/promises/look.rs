@@ -89,7 +89,8 @@ const BEYOND: &str = "(() => {
 /// Chromium's window has a least width; the device's metrics have none.
 async fn fit(page: &super::Page, width: u32, height: u32) -> Result<()> {
     let metrics = serde_json::json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-    page.devtools("Emulation.setDeviceMetricsOverride", metrics).await
+    page.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
+    Ok(())
 }
 
 /// Kept under `target/screenshots`, to be looked at by a person; `cargo xtask screenshots` puts some of them into `docs`.
