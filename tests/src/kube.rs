@@ -6,6 +6,7 @@
 
 mod binaries;
 mod cluster;
+mod figures;
 mod gate;
 mod kubectl;
 mod namespace;
@@ -19,7 +20,7 @@ use anyhow::{Result, bail};
 use binaries::{Binaries, Found};
 use cluster::Cluster;
 use gate::Gate;
-use std::time::Instant;
+use std::{env, fs, time::Instant};
 
 /// The cluster and the gate beside it.
 pub struct Setting {
@@ -29,6 +30,21 @@ pub struct Setting {
 
 #[test]
 fn a_real_kubernetes_keeps_its_promises() -> Result<()> {
+    before_a_cluster(keep)
+}
+
+/// For `cargo xtask bench csr`, which names the file for the figures.
+#[test]
+fn certificate_requests_are_measured() -> Result<()> {
+    let Some(file) = env::var_os("PATHGATE_FIGURES") else { return Ok(()) };
+    before_a_cluster(|setting| {
+        let joined = promises::ALL.iter().take_while(|it| it.vital);
+        joined.map(|promise| (promise.keep)(setting)).collect::<Result<()>>()?;
+        Ok(fs::write(file, figures::take(setting)?)?)
+    })
+}
+
+fn before_a_cluster(act: impl FnOnce(&mut Setting) -> Result<()> + Send) -> Result<()> {
     let binaries = match Binaries::find()? {
         Found::All(binaries) => binaries,
         Found::Missing(why) => return world::skip(&why),
@@ -37,7 +53,7 @@ fn a_real_kubernetes_keeps_its_promises() -> Result<()> {
     namespace::inside(|| {
         let cluster = Cluster::prepare(binaries)?;
         let gate = Gate::prepare(&cluster)?;
-        keep(&mut Setting { cluster, gate })
+        act(&mut Setting { cluster, gate })
     })
 }
 

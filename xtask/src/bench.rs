@@ -1,18 +1,18 @@
 //! Figures, each with its peer in the same run. A figure is printed, never asserted: a busy machine must not fail a
 //! build.
 
-mod dashboard;
 mod feed;
 mod pki;
 mod server;
 mod startup;
+mod suite;
 mod webhook;
 
 use std::{fs, io, net::SocketAddr, path::PathBuf};
 
-pub use dashboard::dashboard;
 pub use feed::feed;
 pub use startup::startup;
+pub use suite::{csr, dashboard};
 pub use webhook::webhook;
 
 use crate::{
@@ -40,6 +40,8 @@ pub enum Error {
     Figures { line: String, source: serde_json::Error },
     #[error("no figure was taken: are `chromium` and `chromedriver` here?")]
     NoBrowser,
+    #[error("no figure was taken: are `go` and root here, for a real Kubernetes?")]
+    NoKubernetes,
     #[error("read the feed at `{address}`")]
     Feed { address: SocketAddr, source: io::Error },
 }
@@ -69,4 +71,5 @@ cargo xtask bench NAME
   webhook    the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
   startup    from exec to ready with a warm compile cache, and memory
   dashboard  bytes, first paint, frames and main thread at 5,000 nodes, and from a refusal to its row; needs Chromium
+  csr        a thousand certificate requests on a real kube-apiserver; needs `go` and root
   feed       100 readers of 1,000 events a second: processor, memory, who was let go; needs `go`";

@@ -79,6 +79,7 @@ fn act(words: &[&str]) -> Result<(), Fault> {
         ["bench"] => println!("{}", bench::LIST),
         ["bench", "decide"] => bench::decide(&repo)?,
         ["bench", "dashboard"] => bench::dashboard(&repo)?,
+        ["bench", "csr"] => bench::csr(&repo)?,
         ["bench", "feed"] => bench::feed(&repo)?,
         ["bench", "webhook"] => bench::webhook(&repo)?,
         ["bench", "startup"] => bench::startup(&repo)?,
@@ -114,7 +115,7 @@ cargo xtask VERB
   screenshots    takes the pictures of the dashboard that the documentation shows, from a demo of the release
   tidy           checks what the compiler cannot: floors, links, cases, forbidden words
   dist           puts the release at target/dist/pathgate, with SHA256SUMS and an SBOM beside it
-  bench [NAME]   measures one of: decide, webhook, startup, dashboard, feed; without a name, lists what each measures";
+  bench [NAME]   measures one of: decide, webhook, startup, dashboard, csr, feed; without a name, lists what each measures";
 
 #[cfg(test)]
 mod tests {

@@ -224,6 +224,7 @@ const CONTROLLERS: &str = "
     --requestheader-client-ca-file=$FOLDER/front-proxy-ca.crt
     --cluster-signing-cert-file=$FOLDER/ca.crt
     --cluster-signing-key-file=$FOLDER/ca.key
+    --cluster-signing-duration=150s
     --root-ca-file=$FOLDER/ca.crt
     --service-account-private-key-file=$FOLDER/service-accounts.key
     --use-service-account-credentials

@@ -175,6 +175,13 @@ impl Gate {
         Ok(rows.into_iter().map(|row| row.entry).collect())
     }
 
+    /// How many certificate requests it approved since it started.
+    pub fn approvals(&self) -> Result<usize> {
+        let metrics = get(self.admin, "/metrics")?.1;
+        let of = |line: &str| line.strip_prefix("pathgate_csr_decisions_total{verdict=\"approve\"} ")?.parse().ok();
+        Ok(metrics.lines().find_map(of).unwrap_or(0))
+    }
+
     /// What it shows to an operator.
     pub fn readyz(&self) -> Result<String> {
         Ok(get(self.admin, "/readyz?verbose")?.1)

@@ -48,6 +48,7 @@ pub const ALL: &[Promise] = promises![
     swap::a_changed_config_takes_effect_without_a_restart,
     swap::a_plugin_that_loops_is_contained,
     begin::the_cluster_goes_on_while_the_gate_restarts,
+    requests::certificates_are_renewed_without_a_gap,
     record::the_journal_holds_one_row_for_each_review,
     record::every_decision_in_the_audit_log_is_in_the_journal,
     record::nothing_was_refused_but_what_was_provoked,

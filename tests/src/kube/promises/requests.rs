@@ -5,20 +5,15 @@ use crate::csr::draft::{Draft, bootstrap, serving};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::Duration;
-use wire::CsrVerdict;
+use wire::{CsrDecision, CsrVerdict};
 
 pub fn a_kubelet_got_its_certificates_from_the_gate_alone(setting: &mut Setting) -> Result<()> {
     let Setting { cluster, gate } = setting;
     let decided = gate.requests()?;
-    for (signer, user) in [
-        ("kubernetes.io/kube-apiserver-client-kubelet", "system:bootstrap:abcdef".to_owned()),
-        ("kubernetes.io/kubelet-serving", format!("system:node:{NODE}")),
-    ] {
-        let of = |it: &&wire::CsrDecision| it.question.signer == signer && it.verdict == CsrVerdict::Approve;
-        let approved: Vec<_> = decided.iter().filter(of).collect();
-        ensure!(approved.len() == 1, "{signer}: {decided:#?}");
-        let approved = approved.first().context("one")?;
-        ensure!(approved.question.user == user, "{approved:?}");
+    for (signer, user) in [(CLIENT, "system:bootstrap:abcdef".to_owned()), (SERVING, format!("system:node:{NODE}"))] {
+        let of = |it: &&CsrDecision| it.question.signer == signer && it.question.user == user;
+        let approved = decided.iter().find(of).with_context(|| format!("{signer}: {decided:#?}"))?;
+        ensure!(approved.verdict == CsrVerdict::Approve, "{approved:?}");
         let condition = condition(cluster, &approved.question.name)?.context("no condition")?;
         ensure!(condition.kind == "Approved" && condition.message.contains(&approved.id), "{condition:?}");
         let again = gate.explain(&approved.id)?;
@@ -86,6 +81,36 @@ pub fn one_of_two_gates_decides_and_the_other_takes_over(setting: &mut Setting) 
     gate.start()
 }
 
+/// The signer of this cluster makes certificates for two and a half minutes, from five minutes before: a kubelet renews them
+/// at some moment of that.
+pub fn certificates_are_renewed_without_a_gap(setting: &mut Setting) -> Result<()> {
+    let Setting { cluster, gate } = setting;
+    let renewed = |signer: &str| -> Result<()> {
+        let user = format!("system:node:{NODE}");
+        // Those of the other promises have names of their own.
+        let is_its_own = |it: &CsrDecision| it.question.user == user && it.question.name.starts_with("csr-");
+        let all = gate.requests()?;
+        let of =
+            |it: &&CsrDecision| it.question.signer == signer && is_its_own(it) && it.verdict == CsrVerdict::Approve;
+        // The first client certificate was asked for by the token.
+        let wanted = if signer == SERVING { 2 } else { 1 };
+        let count = all.iter().filter(of).count();
+        ensure!(count >= wanted, "{signer}: {count} requests by {user}");
+        Ok(())
+    };
+    let admin = cluster.user("kubernetes-admin", Some("kubeadm:cluster-admins"))?;
+    let mut gaps = Vec::new();
+    cluster.eventually("both certificates are renewed", LIFE, || {
+        // By kube-apiserver to the kubelet and back: both certificates are in use.
+        let log = cluster.kubectl(&admin, &["logs", "web"])?;
+        gaps.extend(Some(log).filter(|it| it.code != Some(0)));
+        renewed(CLIENT)?;
+        renewed(SERVING)
+    })?;
+    ensure!(gaps.is_empty(), "{gaps:?}");
+    Ok(())
+}
+
 /// What an approver wrote about a request.
 #[derive(Debug)]
 struct Told {
@@ -112,5 +137,9 @@ fn condition(cluster: &Cluster, name: &str) -> Result<Option<Told>> {
     Ok(conditions.first().map(|it| Told { kind: text(it, "type"), message: text(it, "message") }))
 }
 
+const CLIENT: &str = "kubernetes.io/kube-apiserver-client-kubelet";
+const SERVING: &str = "kubernetes.io/kubelet-serving";
+/// Of a certificate, and then some.
+const LIFE: Duration = Duration::from_secs(180);
 /// A Lease that was given up is taken in two seconds; a debug build on a busy machine takes its time.
 const SOON: Duration = Duration::from_secs(60);
