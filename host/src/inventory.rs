@@ -178,7 +178,7 @@ impl Inventory {
         let fact = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
         match (at.group.as_str(), at.resource.as_str()) {
             ("", "nodes") if self.node(name).is_some() => fact(NODE, "known"),
-            ("", "nodes") => fact(NODE, "unknown"),
+            ("", "nodes") if self.0.is_known => fact(NODE, "unknown"),
             // A pod that is not known, or not scheduled, has no node to tell of.
             ("", "pods") => match self.pod(&at.namespace, name) {
                 Some(pod) if !pod.node.is_empty() => fact(POD_NODE, &pod.node),

@@ -62,7 +62,7 @@ impl Followed {
                     None => return,
                 },
                 _ = tick.tick() => {
-                    let is_known = listing.is_complete() && self.fault().is_none();
+                    let is_known = listing.is_complete() && self.fault(STALE).is_none();
                     let nodes = self.judge.learn(|inventory| {
                         inventory.set_known(is_known);
                         (listing.is_complete() && listing.is_news).then(|| nodes(inventory))
@@ -117,20 +117,22 @@ impl Followed {
         }
     }
 
-    /// What has not been heard of for too long, and why.
-    fn fault(&self) -> Option<String> {
+    /// What has not been heard of for so long, and why.
+    fn fault(&self, limit: Duration) -> Option<String> {
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         // A watch that works again says so by breaking off no more.
         lost.retain(|_, it| it.last.elapsed() < RESUMED);
-        let late = lost.iter().find(|(_, it)| it.since.elapsed() >= STALE);
+        let late = lost.iter().find(|(_, it)| it.since.elapsed() >= limit);
         late.map(|(kind, it)| format!("objects of kind {} are not known: {}", kind.as_str(), it.fault))
     }
 
     /// Whether what is known is what there is.
     pub(super) fn health(&self) -> Health {
-        match self.fault() {
+        let is_known = self.judge.learn(|inventory| inventory.is_known());
+        // Before it was ever listed, every fault counts.
+        match self.fault(if is_known { STALE } else { Duration::ZERO }) {
             Some(fault) => Health::Warn(fault),
-            None if self.judge.learn(|inventory| inventory.is_known()) => Health::Ok,
+            None if is_known => Health::Ok,
             None => Health::Warn("the cluster is not listed yet".to_owned()),
         }
     }

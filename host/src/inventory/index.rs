@@ -38,10 +38,8 @@ impl Index {
                 let addresses = node.status.addresses.into_iter().map(|it| (it.kind, it.address)).collect();
                 let pool = pool(&node.metadata.labels);
                 let kubelet_port = node.status.daemon_endpoints.kubelet_endpoint.port.filter(|it| *it > 0);
-                let read_only_port = match node.metadata.annotations.get(READ_ONLY_PORT) {
-                    Some(port) => Some(port.parse().map_err(|_| format!("`{READ_ONLY_PORT}: {port}` is no port"))?),
-                    None => None,
-                };
+                // A kubelet writes its own annotations, and must not get out of sight by them.
+                let read_only_port = node.metadata.annotations.get(READ_ONLY_PORT).and_then(|port| port.parse().ok());
                 let uid = node.metadata.uid;
                 self.nodes.insert(name, Node { uid, created, addresses, ready, pool, kubelet_port, read_only_port });
             }

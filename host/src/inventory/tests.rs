@@ -77,6 +77,7 @@ fn plugins_learn_of_the_node_that_is_named_or_that_runs_the_pod() {
         ("pods", "exec", "gone"),
         ("services", "proxy", "web"),
     ];
+    assert_eq!(facts(&Inventory::default(), "nodes", "", "n1"), []);
     assert_eq!(
         asked.map(|(resource, subresource, name)| facts(&inventory, resource, subresource, name)),
         [node("known"), node("unknown"), node("known"), vec![], vec![], pod.clone(), pod, vec![], vec![], vec![]]
