@@ -40,7 +40,7 @@ pub fn Certificates() -> impl IntoView {
         .into_any()
     };
     view! {
-        <div class="pagehead"><h1>"Certificates"</h1><p>"The gate’s own, and those that it has seen. One that is not listed was not seen, which says nothing about it."</p></div>
+        <div class="pagehead"><h1>"Certificates"</h1><p>"What kubelets asked for, then the gate’s own and those that it has seen. One that is not listed was not seen, which says nothing about it."</p></div>
         <Requests/>
         {states::loaded(all, "Reading certificates", full)}
     }
@@ -52,7 +52,7 @@ fn Requests() -> impl IntoView {
     let store = store();
     // A node that joins asks twice within seconds, and somebody may wait for it.
     let pulse = Memo::new(move |_| store.now.get() / 2_000);
-    let newest = load::<DecisionPage>(store, Memo::new(|_| "/api/v1/requests?limit=50".to_owned()), pulse);
+    let newest = load::<DecisionPage>(store, Memo::new(|_| "/api/v1/requests?limit=20".to_owned()), pulse);
     let full = move |page: Arc<DecisionPage>| {
         let of = |entry: &Entry| if let Entry::Csr(it) = entry { Some((**it).clone()) } else { None };
         let rows: Vec<_> = page.rows.iter().filter_map(|row| of(&row.entry)).collect();
@@ -63,7 +63,7 @@ fn Requests() -> impl IntoView {
             )
             .into_any();
         }
-        let more = if page.next.is_some() { "the newest 50" } else { "the newest first" };
+        let more = if page.next.is_some() { "the newest 20" } else { "the newest first" };
         view! {
             <section class="sheet" id="requests"><div class="head"><h2>"Requests of kubelets"</h2><span class="end">{more}</span></div>
                 <table class="table certs"><thead><tr><th scope="col">"Request"</th><th scope="col">"For"</th><th scope="col">"Names"</th>

@@ -32,7 +32,7 @@ enum Log {
 
 impl Serve {
     pub(super) fn run(self) -> Result<Ending, Faults> {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
         match self.log {
             Log::Text => log.with_ansi(false).init(),
@@ -61,3 +61,6 @@ impl Serve {
         })
     }
 }
+
+/// The client of kube-apiserver calls each try that fails an error; the watch says once that it failed, and why.
+const FILTER: &str = "info,kube_client=off";
