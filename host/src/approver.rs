@@ -10,6 +10,7 @@ use crate::{
     cluster::{APPROVED, Cluster, Condition, DENIED, Hold, Kind, Teller, Written},
     csr::{self, Glance, Request, State},
     health::Health,
+    inventory::Inventory,
     judge::Judge,
 };
 use prometheus_client::{
@@ -97,7 +98,7 @@ impl Approver {
     }
 
     fn may_act(&self) -> bool {
-        self.is_leader() && self.judge.learn(|inventory| inventory.is_known())
+        self.is_leader() && self.judge.look(Inventory::is_known)
     }
 
     fn is_leader(&self) -> bool {

@@ -15,12 +15,18 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use index::Index;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 use wire::{CsrNode, CsrQuestion, Request, Target, Traversal};
 
 /// Nodes and pods of one cluster at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory(Index);
+
+/// Objects of one kind: names by namespace, which is empty for kinds that have none.
+pub type Listed = HashMap<String, HashSet<String>>;
 
 /// A node, as far as paths and certificates are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,10 +88,9 @@ impl Inventory {
         self.0.remove(kind, namespace, name);
     }
 
-    /// Lets go of every object of a kind that is not among these, by namespace and name.
-    pub fn keep_only(&mut self, kind: &str, listed: &HashSet<(String, String)>) {
-        // One pair is built for each look, which a relist can afford.
-        self.0.retain(kind, |namespace, name| listed.contains(&(namespace.to_owned(), name.to_owned())));
+    /// Lets go of every object of a kind that is not among these.
+    pub fn keep_only(&mut self, kind: &str, listed: &Listed) {
+        self.0.retain(kind, |namespace, name| listed.get(namespace).is_some_and(|names| names.contains(name)));
     }
 
     /// Whether what is not here is not in the cluster either.

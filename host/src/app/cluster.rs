@@ -6,6 +6,7 @@ use crate::{
     cluster::{Change, Cluster, Kind},
     csr::{Request, State},
     health::Health,
+    inventory::{Inventory, Listed},
     journal::{Journal, Reader},
     judge::Judge,
 };
@@ -63,13 +64,10 @@ impl Followed {
                 },
                 _ = tick.tick() => {
                     let is_known = listing.is_complete() && self.fault(STALE).is_none();
-                    let nodes = self.judge.learn(|inventory| {
-                        inventory.set_known(is_known);
-                        (listing.is_complete() && listing.is_news).then(|| nodes(inventory))
-                    });
-                    if let Some(nodes) = nodes {
+                    self.judge.learn(|inventory| inventory.set_known(is_known));
+                    if listing.is_complete() && listing.is_news {
                         listing.is_news = false;
-                        told.nodes(nodes).await;
+                        told.nodes(self.judge.look(nodes)).await;
                     }
                 }
             }
@@ -95,8 +93,9 @@ impl Followed {
             Change::Complete(kind) => {
                 let listed = listing.complete(kind);
                 self.judge.learn(|inventory| inventory.keep_only(kind.as_str(), &listed));
-                info!(kind = kind.as_str(), objects = listed.len(), "the cluster was listed");
-                let names = || listed.into_iter().map(|(_, name)| name).collect();
+                let objects: usize = listed.values().map(HashSet::len).sum();
+                info!(kind = kind.as_str(), objects, "the cluster was listed");
+                let names = || listed.into_values().flatten().collect();
                 self.tell((kind == Kind::CertificateSigningRequest).then(|| News::All(names()))).await;
             }
             Change::Lost(kind, fault) => {
@@ -128,7 +127,7 @@ impl Followed {
 
     /// Whether what is known is what there is.
     pub(super) fn health(&self) -> Health {
-        let is_known = self.judge.learn(|inventory| inventory.is_known());
+        let is_known = self.judge.look(Inventory::is_known);
         // Before it was ever listed, every fault counts.
         match self.fault(if is_known { STALE } else { Duration::ZERO }) {
             Some(fault) => Health::Warn(fault),
@@ -170,7 +169,7 @@ impl Followed {
 /// What was told of each kind since its list began.
 #[derive(Default)]
 struct Listing {
-    open: HashMap<Kind, HashSet<(String, String)>>,
+    open: HashMap<Kind, Listed>,
     complete: HashSet<Kind>,
     /// Whether a node changed since the nodes were told.
     is_news: bool,
@@ -178,18 +177,19 @@ struct Listing {
 
 impl Listing {
     fn begin(&mut self, kind: Kind) {
-        self.open.insert(kind, HashSet::new());
+        self.open.insert(kind, Listed::new());
     }
 
     fn put(&mut self, kind: Kind, object: &serde_json::Value) {
         self.is_news |= kind == Kind::Node;
         if let Some(listed) = self.open.get_mut(&kind) {
             let text = |pointer| object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
-            listed.insert((text("/metadata/namespace").to_owned(), text("/metadata/name").to_owned()));
+            let namespace = listed.entry(text("/metadata/namespace").to_owned()).or_default();
+            namespace.insert(text("/metadata/name").to_owned());
         }
     }
 
-    fn complete(&mut self, kind: Kind) -> HashSet<(String, String)> {
+    fn complete(&mut self, kind: Kind) -> Listed {
         self.is_news |= kind == Kind::Node;
         self.complete.insert(kind);
         self.open.remove(&kind).unwrap_or_default()

@@ -141,7 +141,7 @@ fn what_is_gone_is_known_no_more() {
     assert!(inventory.pod("web", "pending").is_some());
     // A list that was read anew names all that there is.
     inventory.apply(object(r#"{"kind": "Node", "metadata": {"name": "n3"}}"#)).unwrap();
-    inventory.keep_only("Node", &HashSet::from([(String::new(), "n3".to_owned())]));
+    inventory.keep_only("Node", &Listed::from([(String::new(), HashSet::from(["n3".to_owned()]))]));
     assert_eq!((inventory.node("n2"), inventory.node("n3").is_some()), (None, true));
     assert!(inventory.pod("web", "pending").is_some());
 }
@@ -159,7 +159,7 @@ fn who_is_gone_holds_no_address() {
     inventory.remove("Service", "shop", "web");
     assert_eq!(holders(&inventory), 0);
     inventory.apply(service).unwrap();
-    inventory.keep_only("Service", &HashSet::new());
+    inventory.keep_only("Service", &Listed::new());
     assert_eq!(holders(&inventory), 0);
 }
 
@@ -189,12 +189,12 @@ fn a_token_stays_spent_when_its_request_is_gone() {
     inventory.remember(&same_name);
     assert!(spent(&inventory, &same_name));
     // A list without it, as after a restart of the watch.
-    inventory.keep_only("CertificateSigningRequest", &HashSet::new());
+    inventory.keep_only("CertificateSigningRequest", &Listed::new());
     assert!(spent(&inventory, &again));
     // What was refused, or is pending, spent nothing.
     let mut inventory = Inventory::default();
     inventory.remember(&of("c", 1, csr::State::Refused));
     inventory.remember(&of("d", 1, csr::State::Pending));
-    inventory.keep_only("CertificateSigningRequest", &HashSet::new());
+    inventory.keep_only("CertificateSigningRequest", &Listed::new());
     assert!(!spent(&inventory, &again));
 }

@@ -32,7 +32,7 @@ impl Judge {
     /// answer included.
     pub fn consider_request(&self, set: &Set, at: u64, request: &Request) -> CsrDecision {
         let begin = Instant::now();
-        let question = self.inventory.read().unwrap_or_else(PoisonError::into_inner).question(request);
+        let question = self.look(|inventory| inventory.question(request));
         let mut findings = Vec::new();
         let mut opinions = Vec::new();
         let is_long = request.der.len() > MAX_REQUEST;
@@ -75,7 +75,12 @@ impl Judge {
         self.learn(|inventory| inventory.remember(&approved));
     }
 
-    /// Takes in what changed in the cluster.
+    /// Looks at what is known of the cluster; decisions go on meanwhile.
+    pub fn look<T>(&self, at: impl FnOnce(&Inventory) -> T) -> T {
+        at(&self.inventory.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what changed in the cluster; decisions wait meanwhile, so it is a matter of microseconds.
     pub fn learn<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
         change(&mut self.inventory.write().unwrap_or_else(PoisonError::into_inner))
     }
