@@ -15,7 +15,7 @@ use crate::{
     api::{Api, Stage},
     approver,
     authz::{self, Webhook},
-    cluster::{Cluster, From},
+    cluster::{Cluster, Credentials},
     config::{self, Config, JournalConfig},
     health::Health,
     inventory::Inventory,
@@ -117,7 +117,7 @@ impl Bound {
             None => None,
         };
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
-        let api = match config.cluster.as_ref().and_then(From::of) {
+        let api = match config.cluster.as_ref().and_then(Credentials::of) {
             Some(from) => Some(Cluster::connect(&from).await.map_err(|error| one("cluster", &error))?),
             None => None,
         };
@@ -217,7 +217,7 @@ impl Bound {
         }
         if let Some(approving) = &approving {
             let hold = approving.hold.clone();
-            checks.push(Check::new("approver", move || approver::health(&hold.borrow())));
+            checks.push(Check::new("approver", move || approver::health(&hold)));
         }
         if let Some((_, writer)) = journal {
             keepers.spawn(writer.run().instrument(info_span!("journal")));

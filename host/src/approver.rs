@@ -30,8 +30,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use waiting::{Entry, Waiting};
-use wire::{CsrDecision, CsrVerdict};
+use waiting::{Entry, Told, Waiting};
+use wire::CsrVerdict;
 
 /// What the watch tells about requests. A clone of each object that the inventory has taken in.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +122,7 @@ impl Approver {
     /// Decides on one, and says so to the cluster; back comes what must be looked at again.
     async fn decide(&self, entry: Entry) -> Option<Entry> {
         if let Err(fault) = self.look_at_node(&entry.request).await {
-            self.metrics.count("node-unknown");
+            self.metrics.count("node-unread");
             warn!(request = entry.request.name, fault, "its Node cannot be looked at; it waits");
             return Some(entry.later(Instant::now()));
         }
@@ -134,26 +134,26 @@ impl Approver {
                 return Some(entry.later(Instant::now()));
             }
         };
-        let (verdict, rule) = (decision.verdict, decision.rule.clone());
-        let is_news = !entry.was_told(verdict, &rule);
-        if is_news && !self.judge.record_request(decision.clone()) {
-            self.metrics.count("journal-full");
+        // Until it is written, no other gate may act.
+        if decision.verdict != CsrVerdict::Leave && !self.hold.borrow().is_ours(Instant::now() + WRITE) {
             return Some(entry.later(Instant::now()));
         }
-        match condition(&decision, sentence) {
+        let told = match entry.told_before(&decision) {
+            Some(told) => told,
             None => {
-                if is_news {
-                    info!(
-                        request = entry.request.name,
-                        rule,
-                        reason = decision.reason,
-                        "a certificate request is left"
-                    );
-                    self.metrics.decided(verdict);
+                let told = Told::of(&decision, sentence);
+                info!(request = entry.request.name, verdict = %told.verdict, rule = told.rule, id = told.id, "judged");
+                if !self.judge.record_request(decision) {
+                    self.metrics.count("journal-full");
+                    return Some(entry.later(Instant::now()));
                 }
-                Some(entry.told(verdict, rule).later(Instant::now()))
+                self.metrics.decided(told.verdict);
+                told
             }
-            Some(condition) => self.write(entry, &decision, &condition).await,
+        };
+        match condition(&told) {
+            None => Some(entry.told(told).later(Instant::now())),
+            Some(condition) => self.write(entry.told(told), &condition).await,
         }
     }
 
@@ -172,41 +172,38 @@ impl Approver {
         })
     }
 
-    async fn write(&self, entry: Entry, decision: &CsrDecision, condition: &Condition) -> Option<Entry> {
-        if !self.is_leader() {
-            return Some(entry.later(Instant::now()));
-        }
-        let (name, verdict) = (&entry.request.name, decision.verdict);
+    async fn write(&self, entry: Entry, condition: &Condition) -> Option<Entry> {
+        let name = &entry.request.name;
         let written = time::timeout(WRITE, self.cluster.write_condition(&entry.object, condition)).await;
-        match written.unwrap_or_else(|_| Written::Unknown("kube-apiserver does not answer".to_owned())) {
+        let written = written.unwrap_or_else(|_| Written::Unknown("kube-apiserver does not answer".to_owned()));
+        // Rather no second use of a token than two: also where it cannot be told.
+        if condition.kind == APPROVED && matches!(written, Written::Done | Written::Unknown(_)) {
+            self.judge.remember_approval(&entry.request);
+        }
+        match written {
             Written::Done => {
-                info!(request = name, %verdict, rule = decision.rule, id = decision.id, "a certificate request is decided");
-                self.metrics.decided(verdict);
-                if verdict == CsrVerdict::Approve {
-                    self.judge.remember_approval(&entry.request);
-                }
-                if let Ok(Err(fault)) = time::timeout(LOOK, self.teller.tell(&entry.object, condition)).await {
-                    warn!(request = name, fault, "the decision is written, but no Event tells of it");
+                if !self.teller.tell(&entry.object, condition) {
+                    self.metrics.count("event-lost");
                 }
                 None
             }
             // The watch tells what it is now.
             Written::Overtaken => {
                 self.metrics.count("overtaken");
+                info!(request = name, "it changed before the decision was written");
                 None
             }
             Written::Refused(fault) => {
                 self.metrics.count("refused");
-                warn!(request = name, %verdict, fault, "kube-apiserver does not take the decision; see docs/operating.md");
+                warn!(
+                    request = name,
+                    fault, "kube-apiserver does not take the decision; has the gate the rights of deploy/rbac.yaml?"
+                );
                 Some(entry.later(Instant::now()))
             }
             Written::Unknown(fault) => {
                 self.metrics.count("unknown");
-                warn!(request = name, %verdict, fault, "it cannot be told whether the decision was written");
-                // Rather no second use of a token than two; the watch sets it right.
-                if verdict == CsrVerdict::Approve {
-                    self.judge.remember_approval(&entry.request);
-                }
+                warn!(request = name, fault, "it cannot be told whether the decision was written");
                 Some(entry.later(Instant::now()))
             }
         }
@@ -214,20 +211,26 @@ impl Approver {
 }
 
 /// What is written; nothing about what is left.
-fn condition(decision: &CsrDecision, message: String) -> Option<Condition> {
-    let (kind, reason) = match decision.verdict {
+fn condition(told: &Told) -> Option<Condition> {
+    let (kind, reason) = match told.verdict {
         CsrVerdict::Approve => (APPROVED, "PathgateApproved"),
         CsrVerdict::Deny => (DENIED, "PathgateDenied"),
         CsrVerdict::Leave => return None,
     };
     let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    Some(Condition { kind, reason, message, at })
+    Some(Condition { kind, reason, message: told.sentence.clone(), at })
 }
 
 /// A DNS subdomain (RFC 1123), so that what a stranger wrote does not become a path of the API.
 fn is_object_name(name: &str) -> bool {
-    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    (1..=253).contains(&name.len()) && name.bytes().all(is_plain)
+    let is_letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
+    let is_label = |label: &str| {
+        let (first, last) = (label.bytes().next(), label.bytes().last());
+        first.is_some_and(is_letter)
+            && last.is_some_and(is_letter)
+            && label.bytes().all(|it| is_letter(it) || it == b'-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// What comes first: news, or a time.
@@ -250,7 +253,11 @@ async fn next(news: &mut mpsc::Receiver<News>, due: Option<Instant>) -> Next {
 }
 
 /// Whether requests are decided, and by whom.
-pub fn health(hold: &Hold) -> Health {
+pub fn health(hold: &watch::Receiver<Hold>) -> Health {
+    if hold.has_changed().is_err() {
+        return Health::Warn("certificate requests wait: the gate stops, or its Lease is kept by nobody".to_owned());
+    }
+    let hold = hold.borrow();
     match &hold.fault {
         Some(fault) => Health::Warn(format!("certificate requests wait: {fault}")),
         None if hold.holder.is_empty() => Health::Warn("certificate requests wait: nobody holds the Lease".to_owned()),
@@ -302,5 +309,4 @@ pub const LEASE: (&str, &str) = ("kube-system", "pathgate-approver");
 /// How often a gate that may not act looks whether it may.
 const LOOK_UP: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(5);
-/// Well within what a holder has left when it begins to write.
 const WRITE: Duration = Duration::from_secs(5);

@@ -25,8 +25,10 @@ pub struct Request {
     pub extra: Vec<(String, Vec<String>)>,
     pub usages: Vec<String>,
     pub expiration: Option<i32>,
-    /// The first PEM block, decoded; empty if there is none.
+    /// The first PEM block, decoded; empty if there is none, or if it is longer than [`MAX_REQUEST`].
     pub der: Vec<u8>,
+    /// Of that block, in bytes.
+    pub size: usize,
     /// What is wrong with the PEM, if it is not that block alone.
     pub pem_fault: Option<&'static str>,
     pub state: State,

@@ -83,6 +83,11 @@ impl Inventory {
         self.0.apply(object)
     }
 
+    /// All objects of a kind are told anew: versions of before count no more, as after a restored backup.
+    pub fn list_begins(&mut self, kind: &str) {
+        self.0.list_begins(kind);
+    }
+
     /// Lets go of an object that is gone.
     pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
         self.0.remove(kind, namespace, name);

@@ -35,7 +35,8 @@ impl Api {
 
     /// A page of decisions about certificate requests, newest first.
     pub(super) async fn requests(&self, given: &Parameters) -> Result<Answer, Fault> {
-        let limit = given.number("limit")?.unwrap_or(100).clamp(1, MAX_LIMIT);
+        // A row has a request of 64 KiB at most.
+        let limit = given.number("limit")?.unwrap_or(100).clamp(1, 100);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let rows = self.journal.reader().requests(given.number("before")?, limit).await?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.row);

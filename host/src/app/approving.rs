@@ -2,8 +2,9 @@
 
 use crate::{
     approver::{self, Approver, News},
-    cluster::{Cluster, Hold, Lease},
+    cluster::{Cluster, Events, Hold, Lease},
     id::DecisionIds,
+    inventory::Inventory,
     judge::Judge,
 };
 use prometheus_client::registry::Registry;
@@ -17,6 +18,8 @@ pub(super) struct Approving {
     approver: Approver,
     lease: Lease,
     pub(super) hold: watch::Receiver<Hold>,
+    judge: Arc<Judge>,
+    events: Events,
     news: mpsc::Receiver<News>,
 }
 
@@ -29,18 +32,27 @@ impl Approving {
     ) -> (Approving, mpsc::Sender<News>) {
         let (namespace, name) = approver::LEASE;
         let identity = identity();
-        let teller = api.teller(&identity);
+        let (teller, events) = api.teller(&identity);
         let (lease, hold) = api.lease(namespace, name, identity);
         let (sender, news) = mpsc::channel(NEWS);
         let metrics = approver::Metrics::register(registry);
         let approver = Approver::new(judge.clone(), api.clone(), teller, signers, hold.clone(), metrics);
-        (Approving { approver, lease, hold, news }, sender)
+        (Approving { approver, lease, hold, judge: judge.clone(), events, news }, sender)
     }
 
     pub(super) fn spawn(self, doors: &TaskTracker, stop: &CancellationToken) {
-        let Approving { approver, lease, news, .. } = self;
-        doors.spawn(lease.keep(stop.child_token()).instrument(info_span!("lease")));
-        doors.spawn(approver.run(news, stop.child_token()).instrument(info_span!("approver")));
+        let Approving { approver, lease, judge, events, news, .. } = self;
+        // The Lease is given up after the last decision, however the approver ends.
+        let held = CancellationToken::new();
+        let guard = held.clone().drop_guard();
+        let is_able = move || judge.look(Inventory::is_known);
+        doors.spawn(lease.keep(is_able, held).instrument(info_span!("lease")));
+        doors.spawn(events.run().instrument(info_span!("events")));
+        let work = approver.run(news, stop.child_token()).instrument(info_span!("approver"));
+        doors.spawn(async move {
+            work.await;
+            drop(guard);
+        });
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     csr::{Request, State},
     health::Health,
     inventory::{Inventory, Listed},
-    journal::{Journal, Reader},
+    journal::{Journal, ReadError, Reader},
     judge::Judge,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -48,9 +48,20 @@ impl Followed {
 
     /// Follows until it is stopped.
     pub(super) async fn run(self: Arc<Followed>, journal: Option<Journal>, told: Told, stop: CancellationToken) {
+        let mut again = time::interval(AGAIN);
         if let Some(journal) = journal {
-            self.remember(journal.reader()).await;
+            // Without its memory the gate would take a token twice: nothing is decided before.
+            loop {
+                again.tick().await;
+                match stop.run_until_cancelled(self.remember(journal.reader())).await {
+                    None => return,
+                    Some(Ok(())) => break,
+                    Some(Err(error)) => warn!(%error, "what was approved before is not known; it tries again"),
+                }
+            }
         }
+        // However this ends, what is known grows old.
+        let _stale = Stale(self.judge.clone());
         let mut changes = self.cluster.watch();
         let mut listing = Listing::default();
         let mut tick = time::interval(TELL_EVERY);
@@ -75,6 +86,9 @@ impl Followed {
     }
 
     async fn take(&self, change: Change, listing: &mut Listing) {
+        if let Change::Put(kind, _) | Change::Gone { kind, .. } | Change::Complete(kind) = &change {
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(kind);
+        }
         match change {
             Change::Put(kind, object) => {
                 listing.put(kind, &object);
@@ -89,7 +103,10 @@ impl Followed {
                 self.judge.learn(|inventory| inventory.remove(kind.as_str(), &namespace, &name));
                 self.tell((kind == Kind::CertificateSigningRequest).then_some(News::Gone(name))).await;
             }
-            Change::Begins(kind) => listing.begin(kind),
+            Change::Begins(kind) => {
+                listing.begin(kind);
+                self.judge.learn(|inventory| inventory.list_begins(kind.as_str()));
+            }
             Change::Complete(kind) => {
                 let listed = listing.complete(kind);
                 self.judge.learn(|inventory| inventory.keep_only(kind.as_str(), &listed));
@@ -137,19 +154,18 @@ impl Followed {
     }
 
     /// What was approved before this start, and is no object any more: its tokens stay spent.
-    async fn remember(&self, journal: &Reader) {
+    async fn remember(&self, journal: &Reader) -> Result<(), ReadError> {
         let (mut before, mut count) = (None, 0_usize);
         while count < MOST_REMEMBERED {
-            let rows = match journal.requests(before, Reader::PAGE).await {
-                Ok(rows) => rows,
-                Err(error) => return warn!(%error, "what was approved before is not known"),
-            };
-            let Some(last) = rows.last() else { return };
+            let rows = journal.requests(before, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
             before = Some(last.row);
             for row in rows {
                 let Entry::Csr(decision) = row.entry else { continue };
-                count = count.saturating_add(1);
-                if decision.verdict == CsrVerdict::Approve {
+                // A node has a certificate already, and no token.
+                let is_node = decision.question.user.starts_with("system:node:");
+                if decision.verdict == CsrVerdict::Approve && !is_node {
+                    count = count.saturating_add(1);
                     let it = decision.question;
                     self.judge.remember_approval(&Request {
                         name: it.name,
@@ -163,6 +179,15 @@ impl Followed {
                 }
             }
         }
+        Ok(())
+    }
+}
+
+struct Stale(Arc<Judge>);
+
+impl Drop for Stale {
+    fn drop(&mut self) {
+        self.0.learn(|inventory| inventory.set_known(false));
     }
 }
 
@@ -204,7 +229,10 @@ impl Listing {
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// An API server restarts in less; what is older may be wrong, and plugins are told that it is not known.
 const STALE: Duration = Duration::from_secs(60);
-/// Longer than the longest pause between two tries, which is 30 seconds.
-const RESUMED: Duration = Duration::from_secs(45);
-/// A week of joining nodes, several times over.
+/// Longer than the longest pause between two tries: 30 seconds, as much again by chance, and a connection that times out.
+const RESUMED: Duration = Duration::from_secs(120);
+const AGAIN: Duration = Duration::from_secs(5);
+/// Nodes that joined by a token, the newest; a token lives for a day.
 const MOST_REMEMBERED: usize = 10_000;
+/// Rows at a time: each has a request of 64 KiB at most.
+const PAGE: usize = 50;

@@ -1,10 +1,10 @@
-//! Requests that wait for a decision: the oldest first, and one that was left less and less often.
+//! Requests that wait for a decision: new ones first, by age, and one that was left less and less often.
 
 use crate::csr::Request;
 use serde_json::Value;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
-use wire::CsrVerdict;
+use wire::{CsrDecision, CsrVerdict};
 
 /// A request that nobody decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,10 +12,25 @@ pub(super) struct Entry {
     pub(super) request: Request,
     /// As the API showed it: what is written is written about this version.
     pub(super) object: Value,
-    /// Verdict and rule of the last time, which need not be told again.
-    told: Option<(CsrVerdict, String)>,
+    told: Option<Told>,
     due: Instant,
     tries: u32,
+}
+
+/// What was decided the last time, and is on record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Told {
+    pub(super) verdict: CsrVerdict,
+    pub(super) rule: String,
+    pub(super) id: String,
+    /// For the condition.
+    pub(super) sentence: String,
+}
+
+impl Told {
+    pub(super) fn of(decision: &CsrDecision, sentence: String) -> Told {
+        Told { verdict: decision.verdict, rule: decision.rule.clone(), id: decision.id.clone(), sentence }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -28,13 +43,18 @@ impl Entry {
         Entry { request, object, told: None, due: Instant::now(), tries: 0 }
     }
 
-    /// Whether this is what came of it the last time.
-    pub(super) fn was_told(&self, verdict: CsrVerdict, rule: &str) -> bool {
-        self.told.as_ref().is_some_and(|(before, by)| (*before, by.as_str()) == (verdict, rule))
+    /// What is on record already, if the decision is the same as before.
+    pub(super) fn told_before(&self, decision: &CsrDecision) -> Option<Told> {
+        self.told.clone().filter(|it| (it.verdict, &it.rule) == (decision.verdict, &decision.rule))
     }
 
-    pub(super) fn told(self, verdict: CsrVerdict, rule: String) -> Entry {
-        Entry { told: Some((verdict, rule)), ..self }
+    /// Of the object and of what was read from it, the request itself is nearly all.
+    fn weight(&self) -> usize {
+        self.request.size.max(self.request.der.len())
+    }
+
+    pub(super) fn told(self, told: Told) -> Entry {
+        Entry { told: Some(told), ..self }
     }
 
     /// To be looked at again: soon, for a Node that is about to tell its addresses, then once a minute.
@@ -53,13 +73,17 @@ impl Waiting {
             Some(old) if old.request.uid == entry.request.uid && old.tries > entry.tries => {
                 Entry { told: old.told, due: old.due, tries: old.tries, ..entry }
             }
-            Some(_) | None if self.by_name.len() >= MOST => {
-                tracing::warn!(request = name, "a certificate request is left: {MOST} wait already");
+            Some(_) | None if self.by_name.len() >= MOST || self.bytes() + entry.weight() > MOST_BYTES => {
+                tracing::warn!(request = name, "a certificate request is left: too many wait already");
                 return;
             }
             Some(_) | None => entry,
         };
         self.by_name.insert(name, entry);
+    }
+
+    fn bytes(&self) -> usize {
+        self.by_name.values().map(Entry::weight).sum()
     }
 
     pub(super) fn remove(&mut self, name: &str) {
@@ -80,16 +104,18 @@ impl Waiting {
         self.by_name.values().map(|entry| entry.due).min()
     }
 
-    /// The oldest of those whose turn it is, taken out.
+    /// Of those whose turn it is, one that was looked at least often, and of these the oldest; taken out.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Entry> {
         let due = self.by_name.values().filter(|entry| entry.due <= now);
-        let name = due.min_by_key(|it| (it.request.created, &it.request.name))?.request.name.clone();
+        let name = due.min_by_key(|it| (it.tries, it.request.created, &it.request.name))?.request.name.clone();
         self.by_name.remove(&name)
     }
 }
 
 /// Looks at all of them for each decision, which so many allow; a cluster that starts has a few thousand.
 const MOST: usize = 10_000;
+/// In memory it is four times as much. A kubelet's request has half a kilobyte.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -116,6 +142,32 @@ mod tests {
         assert_eq!(order, ["c", "b", "a"]);
     }
 
+    /// Whoever fills the list with what nobody can decide must not keep a new node from its turn.
+    #[test]
+    fn what_is_new_has_its_turn_before_what_was_left() {
+        let (mut waiting, now) = (Waiting::default(), Instant::now());
+        waiting.put(entry("left", 1).later(now));
+        waiting.put(entry("new", 9));
+        let later = now + FIRST;
+        assert_eq!([take(&mut waiting, later), take(&mut waiting, later)], [Some("new".into()), Some("left".into())]);
+    }
+
+    #[test]
+    fn so_many_bytes_wait_and_no_more() {
+        let mut waiting = Waiting::default();
+        let of = |name: &str, bytes| {
+            let request = Request { name: name.into(), der: vec![0; bytes], ..Request::default() };
+            Entry::new(request, json!({}))
+        };
+        waiting.put(of("a", MOST_BYTES / 2));
+        waiting.put(of("b", MOST_BYTES));
+        waiting.put(of("c", 1));
+        assert_eq!(waiting.by_name.keys().filter(|it| ["a", "c"].contains(&it.as_str())).count(), waiting.len());
+        waiting.remove("a");
+        waiting.put(of("b", MOST_BYTES / 2));
+        assert_eq!(waiting.len(), 2);
+    }
+
     #[test]
     fn what_is_left_has_its_turn_less_and_less_often() {
         let now = Instant::now();
@@ -132,11 +184,12 @@ mod tests {
     #[test]
     fn who_touches_a_request_gets_no_more_turns() {
         let (mut waiting, now) = (Waiting::default(), Instant::now());
-        waiting.put(entry("a", 1).told(CsrVerdict::Leave, "p/r".into()).later(now));
+        let told = Told { verdict: CsrVerdict::Leave, rule: "p/r".into(), id: "i".into(), sentence: "s".into() };
+        waiting.put(entry("a", 1).told(told.clone()).later(now));
         waiting.put(entry("a", 1));
         assert_eq!(take(&mut waiting, now), None);
         let again = waiting.take_due(now + FIRST).unwrap();
-        assert!(again.was_told(CsrVerdict::Leave, "p/r"));
+        assert_eq!(again.told, Some(told));
     }
 
     #[test]

@@ -7,6 +7,9 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::{sync::mpsc, time};
+use tracing::warn;
 
 /// What is written about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,23 +63,27 @@ impl Cluster {
     }
 }
 
-/// Tells people about requests: as Events, which `kubectl describe csr` shows.
-pub struct Teller(Recorder);
+/// Takes what people are to be told about requests; it never waits.
+pub struct Teller(mpsc::Sender<(ObjectReference, Event)>);
+
+/// Writes Events, which `kubectl describe csr` shows, one after the other.
+pub struct Events {
+    recorder: Recorder,
+    queue: mpsc::Receiver<(ObjectReference, Event)>,
+}
 
 impl Cluster {
     /// `who` is the gate that tells.
-    pub fn teller(&self, who: &str) -> Teller {
+    pub fn teller(&self, who: &str) -> (Teller, Events) {
         let reporter = Reporter { controller: "pathgate".to_owned(), instance: Some(who.to_owned()) };
-        Teller(Recorder::new(self.client.clone(), reporter))
+        let (sender, queue) = mpsc::channel(QUEUE);
+        (Teller(sender), Events { recorder: Recorder::new(self.client.clone(), reporter), queue })
     }
 }
 
 impl Teller {
-    /// Tells what was done, and why.
-    ///
-    /// # Errors
-    /// Why it could not: in words, for nothing depends on it.
-    pub async fn tell(&self, request: &Value, condition: &Condition) -> Result<(), String> {
+    /// Tells what was done, and why. False if too much waits to be told.
+    pub fn tell(&self, request: &Value, condition: &Condition) -> bool {
         let text = |pointer| request.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let about = ObjectReference {
             api_version: Some("certificates.k8s.io/v1".to_owned()),
@@ -88,12 +95,25 @@ impl Teller {
         let event = Event {
             type_: if condition.kind == DENIED { EventType::Warning } else { EventType::Normal },
             reason: condition.reason.to_owned(),
-            // Kubernetes takes 1 kB.
-            note: Some(condition.message.chars().take(1_000).collect()),
+            note: Some(condition.message.clone()),
             action: condition.kind.to_owned(),
             secondary: None,
         };
-        self.0.publish(&event, &about).await.map_err(|error| told(&error))
+        self.0.try_send((about, event)).is_ok()
+    }
+}
+
+impl Events {
+    /// Writes until the last teller is gone. Nothing depends on it, so what fails is only logged.
+    pub async fn run(mut self) {
+        while let Some((about, event)) = self.queue.recv().await {
+            let fault = match time::timeout(EVENT, self.recorder.publish(&event, &about)).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => told(&error),
+                Err(_) => "kube-apiserver does not answer".to_owned(),
+            };
+            warn!(request = about.name, fault, "a decision is written, but no Event tells of it");
+        }
     }
 }
 
@@ -107,6 +127,9 @@ fn push(request: &mut Value, condition: Value) -> bool {
     true
 }
 
+/// As many nodes as join at once in a large cluster; a message has half a kilobyte.
+const QUEUE: usize = 1_024;
+const EVENT: Duration = Duration::from_secs(5);
 pub const APPROVED: &str = "Approved";
 pub const DENIED: &str = "Denied";
 

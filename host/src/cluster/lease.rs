@@ -56,11 +56,15 @@ impl Cluster {
 }
 
 impl Lease {
-    /// Gets it as soon as it is free, keeps it, and lets go of it at the end.
-    pub async fn keep(mut self, stop: CancellationToken) {
+    /// Gets it as soon as it is free, keeps it while this gate is able to act, and lets go of it at the end.
+    pub async fn keep(mut self, is_able: impl Fn() -> bool, stop: CancellationToken) {
         let mut tick = time::interval(RETRY);
         tick.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            if !is_able() {
+                self.give_up().await;
+                continue;
+            }
             let begin = Instant::now();
             let turn = time::timeout(RENEW, self.turn(false)).await;
             let hold = match turn {
@@ -73,10 +77,20 @@ impl Lease {
             };
             self.tell(hold);
         }
-        if self.told.borrow().until.is_some()
-            && let Err(error) = time::timeout(RETRY, self.turn(true)).await.unwrap_or(Ok(String::new()))
-        {
-            warn!(error = told(&error), "the Lease is not given up; another gate gets it when it runs out");
+        self.give_up().await;
+    }
+
+    /// First this gate stops acting, then another one may begin.
+    async fn give_up(&mut self) {
+        let is_held = self.told.borrow().until.is_some();
+        self.told.send_replace(Hold::default());
+        if is_held {
+            let fault = match time::timeout(RETRY, self.turn(true)).await {
+                Ok(Ok(_)) => return info!(lease = self.name, "the Lease is given up"),
+                Ok(Err(error)) => told(&error),
+                Err(_) => "kube-apiserver does not answer".to_owned(),
+            };
+            warn!(fault, "the Lease is not given up; another gate gets it when it runs out");
         }
     }
 
@@ -98,8 +112,10 @@ impl Lease {
 
     /// Looks at it, and takes, renews or gives it up where that may be; who holds it now.
     async fn turn(&mut self, give_up: bool) -> kube::Result<String> {
+        let found = self.api.get_opt(self.name).await?;
+        // Not before the answer: who holds it may have renewed it meanwhile.
         let now = Instant::now();
-        let Some(mut object) = self.api.get_opt(self.name).await? else {
+        let Some(mut object) = found else {
             if give_up {
                 return Ok(String::new());
             }

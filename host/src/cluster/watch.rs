@@ -87,7 +87,8 @@ impl Cluster {
     }
 
     fn watch_kind(&self, kind: Kind) -> impl Stream<Item = Change> + Send + use<> {
-        let events = watcher(self.api(kind), watcher::Config::default()).default_backoff();
+        let events =
+            watcher(self.api(kind), watcher::Config::default().page_size(PAGE).timeout(TURN)).default_backoff();
         events.filter_map(move |event| future::ready(change(kind, event)))
     }
 }
@@ -132,5 +133,9 @@ pub(super) fn told(error: &dyn std::error::Error) -> String {
     text.chars().take(MOST_TOLD).collect()
 }
 
+/// Objects at a time: a certificate request may have more than a megabyte.
+const PAGE: u32 = 50;
+/// Seconds for which a watch is open before it is resumed, so that a dead one is soon noticed.
+const TURN: u32 = 40;
 /// A reason is read by a person.
 const MOST_TOLD: usize = 300;

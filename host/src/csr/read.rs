@@ -1,6 +1,6 @@
 //! One object to a request, with every fault.
 
-use super::{Request, State};
+use super::{MAX_REQUEST, Request, State};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use std::time::UNIX_EPOCH;
@@ -29,7 +29,9 @@ pub fn from_object(object: &Value, place: &str) -> Result<Request, Vec<String>> 
         extra: reader.extra(object),
         usages: reader.texts(object.pointer("/spec/usages"), "spec.usages"),
         expiration: reader.seconds(object),
-        der,
+        size: der.len(),
+        // Whoever may ask may ask for more than anybody should keep.
+        der: if der.len() > MAX_REQUEST { Vec::new() } else { der },
         pem_fault,
         state: reader.state(object),
     };

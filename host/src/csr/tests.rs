@@ -24,6 +24,7 @@ fn request(name: &str) -> Request {
         usages: vec!["server auth".into()],
         expiration: Some(600),
         der: vec![0, 1, 2],
+        size: 3,
         ..Request::default()
     }
 }
@@ -102,4 +103,17 @@ fn what_is_decided_or_issued_is_no_longer_pending() {
         [state("{}"), state(&condition("Approved")), state(&condition("Denied")), state("{certificate: QQ==}")],
         [State::Pending, State::Approved, State::Refused, State::Approved]
     );
+}
+
+/// Whoever has a bootstrap token may ask for a megabyte, again and again.
+#[test]
+fn a_request_that_is_too_long_is_known_by_its_size_alone() {
+    let of = |size: usize| {
+        let body = STANDARD.encode(vec![0; size]);
+        let block = format!("-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n");
+        let text = yaml("a").replace(&STANDARD.encode(BLOCK), &STANDARD.encode(block));
+        let request = parse_many(text.as_bytes()).unwrap().remove(0);
+        (request.size, request.der.len())
+    };
+    assert_eq!([of(MAX_REQUEST), of(MAX_REQUEST + 1)], [(MAX_REQUEST, MAX_REQUEST), (MAX_REQUEST + 1, 0)]);
 }

@@ -130,7 +130,7 @@ spec:
   priorityClassName: system-node-critical
   # 20 s for running requests and 10 s for the journal, and some to spare.
   terminationGracePeriodSeconds: 40
-  # It speaks to no API, and has no token.
+  # To kube-apiserver it speaks by the kubeconfig of its `cluster`, if at all.
   automountServiceAccountToken: false
   securityContext:
     seccompProfile: {{type: RuntimeDefault}}

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Index {
     nodes: HashMap<String, Node>,
+    /// `metadata.resourceVersion` of each node, which ascends (KEP-5504).
+    versions: HashMap<String, u64>,
     /// By namespace, then by name: a lookup builds no key.
     pods: HashMap<String, HashMap<String, Pod>>,
     pub(super) claims: Claims,
@@ -19,6 +21,9 @@ pub(super) struct Index {
 impl Index {
     /// Takes in an object, over an older one of its name; other kinds are left out.
     pub fn apply(&mut self, object: serde_json::Value) -> Result<(), String> {
+        if self.is_old_news(&object) {
+            return Ok(());
+        }
         self.claims.apply(&object)?;
         match object.get("kind").and_then(serde_json::Value::as_str) {
             Some("CertificateSigningRequest") => {
@@ -59,11 +64,34 @@ impl Index {
         Ok(())
     }
 
+    pub fn list_begins(&mut self, kind: &str) {
+        if kind == "Node" {
+            self.versions.clear();
+        }
+    }
+
+    /// Whether a node's older version comes after a newer one, which was asked for beside the watch. It is told apart by uid:
+    /// a Node that was made anew is another one.
+    fn is_old_news(&mut self, object: &serde_json::Value) -> bool {
+        let text = |pointer| object.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let (name, version) = (text("/metadata/name"), text("/metadata/resourceVersion").parse().unwrap_or(0));
+        if text("/kind") != "Node" {
+            return false;
+        }
+        let is_same = self.nodes.get(name).is_some_and(|known| known.uid == text("/metadata/uid"));
+        let known = self.versions.insert(name.to_owned(), version).filter(|_| is_same).unwrap_or(0);
+        if version < known {
+            self.versions.insert(name.to_owned(), known);
+        }
+        version < known
+    }
+
     /// Lets go of one object.
     pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) {
         match kind {
             "Node" => {
                 self.nodes.remove(name);
+                self.versions.remove(name);
             }
             "Pod" => {
                 if let Some(pods) = self.pods.get_mut(namespace) {
@@ -79,7 +107,10 @@ impl Index {
     /// Lets go of the objects of a kind that are not to be kept, by namespace and name.
     pub fn retain(&mut self, kind: &str, keep: impl Fn(&str, &str) -> bool) {
         match kind {
-            "Node" => self.nodes.retain(|name, _| keep("", name)),
+            "Node" => {
+                self.nodes.retain(|name, _| keep("", name));
+                self.versions.retain(|name, _| keep("", name));
+            }
             "Pod" => {
                 for (namespace, pods) in &mut self.pods {
                     pods.retain(|name, _| keep(namespace, name));

@@ -17,7 +17,8 @@ struct Earlier {
     user: String,
     common_name: String,
     key: Option<[u8; 32]>,
-    der: Vec<u8>,
+    /// SHA-256 over the request.
+    digest: [u8; 32],
     state: State,
     /// It is no object any more.
     is_gone: bool,
@@ -28,13 +29,13 @@ impl Requests {
     pub fn apply(&mut self, request: &Request) {
         let glance = Glance::at(&request.der);
         let name = &request.name;
-        let earlier = Earlier {
+        let mut earlier = Earlier {
             created: request.created,
             signer: request.signer.clone(),
             user: request.user.clone(),
             common_name: glance.common_name.unwrap_or_default(),
             key: glance.key,
-            der: request.der.clone(),
+            digest: digest(&request.der),
             state: request.state,
             is_gone: false,
         };
@@ -44,6 +45,10 @@ impl Requests {
             self.remove(name);
         } else if let Some(old) = self.by_name.remove(name) {
             self.forget(name, &old);
+            // Nobody takes an approval back: what says otherwise is older news.
+            if old.state == State::Approved && earlier.state == State::Pending {
+                earlier.state = State::Approved;
+            }
         }
         self.put(name.clone(), earlier);
     }
@@ -140,7 +145,7 @@ impl Requests {
 }
 
 fn is_same(name: &str, it: &Earlier, request: &Request) -> bool {
-    name == request.name && it.der == request.der && it.user == request.user
+    name == request.name && it.digest == digest(&request.der) && it.user == request.user
 }
 
 /// A request that was approved was so before one that is not. Otherwise time tells; what is not known counts as before.
@@ -152,6 +157,11 @@ fn is_before(name: &str, it: &Earlier, request: &Request) -> bool {
         (Some(theirs), Some(ours)) => (theirs, name) < (ours, request.name.as_str()),
         (None, _) | (_, None) => true,
     }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().try_into().unwrap_or_default()
 }
 
 const NODE: &str = "system:node:";

@@ -198,3 +198,48 @@ fn a_token_stays_spent_when_its_request_is_gone() {
     inventory.keep_only("CertificateSigningRequest", &Listed::new());
     assert!(!spent(&inventory, &again));
 }
+
+/// A node is asked for just before its certificate is decided, and the watch may be behind.
+#[test]
+fn old_news_of_a_node_is_no_news() {
+    let of = |uid: &str, version: &str, ready: &str| {
+        object(&format!(
+            r#"{{"kind": "Node", "metadata": {{"name": "n", "uid": "{uid}", "resourceVersion": "{version}"}},
+                 "status": {{"conditions": [{{"type": "Ready", "status": "{ready}"}}]}}}}"#
+        ))
+    };
+    let mut inventory = Inventory::default();
+    let mut after = |object| {
+        inventory.apply(object).unwrap();
+        inventory.node("n").map(|it| it.ready)
+    };
+    assert_eq!(after(of("u", "9", "True")), Some(true));
+    assert_eq!(after(of("u", "8", "False")), Some(true));
+    assert_eq!(after(of("u", "10", "False")), Some(false));
+    inventory.list_begins("Node");
+    let mut after = |object| {
+        inventory.apply(object).unwrap();
+        inventory.node("n").map(|it| it.ready)
+    };
+    assert_eq!(after(of("u", "8", "True")), Some(true));
+    // A Node that was made anew has versions of its own.
+    assert_eq!(after(of("v", "3", "True")), Some(true));
+    assert_eq!(after(of("v", "", "False")), Some(true));
+}
+
+/// A list that was begun before an approval tells of it afterwards.
+#[test]
+fn an_approval_is_not_taken_back_by_older_news() {
+    let of = |name: &str, state| csr::Request {
+        name: name.into(),
+        created: Some(1),
+        user: "system:bootstrap:abcdef".into(),
+        state,
+        ..csr::Request::default()
+    };
+    let mut inventory = Inventory::default();
+    inventory.remember(&of("z", csr::State::Approved));
+    inventory.remember(&of("z", csr::State::Pending));
+    let facts = inventory.question(&of("a", csr::State::Pending)).facts;
+    assert!(facts.iter().any(|(key, _)| key == "pathgate.io/token-spent"), "{facts:?}");
+}

@@ -35,7 +35,7 @@ impl Judge {
         let question = self.look(|inventory| inventory.question(request));
         let mut findings = Vec::new();
         let mut opinions = Vec::new();
-        let is_long = request.der.len() > MAX_REQUEST;
+        let is_long = request.size > MAX_REQUEST;
         for plugin in set.approvers().filter(|_| !is_long) {
             let begin = Instant::now();
             let opinion = match self.plugins.approve(plugin, at, &question) {
@@ -49,7 +49,7 @@ impl Judge {
         }
         findings.extend(opinions.iter().filter(|it| it.shadow).map(in_the_shadow));
         let (verdict, rule, reason) = if is_long {
-            let bytes = request.der.len();
+            let bytes = request.size;
             let reason = format!("a request of {bytes} bytes is longer than the {MAX_REQUEST} that are judged");
             (CsrVerdict::Leave, "gate/request-size".to_owned(), reason)
         } else {
