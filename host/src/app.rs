@@ -224,7 +224,7 @@ impl Bound {
         }
         note(handle.as_ref(), "started", "the gate serves", &[]);
         let board = Arc::new(Mutex::new(witnesses.board()));
-        witnesses.spawn(&doors, &judge, handle.clone(), &board, &stop);
+        witnesses.spawn(&doors, &judge, &board, &stop);
         if let Some(approving) = approving {
             approving.spawn(&doors, &stop);
         }

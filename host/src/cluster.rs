@@ -8,7 +8,7 @@ mod lease;
 mod watch;
 
 pub use approval::{APPROVED, Condition, DENIED, Events, Teller, Written};
-pub use lease::{Hold, Lease};
+pub use lease::{Hold, Lease, Memory};
 pub use watch::{Change, Kind};
 
 use crate::config;

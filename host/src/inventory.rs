@@ -14,9 +14,10 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use index::Index;
+pub use requests::Spent;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
 };
 use wire::{CsrNode, CsrQuestion, Request, Target, Traversal};
@@ -161,6 +162,16 @@ impl Inventory {
             common_name: glance.common_name.unwrap_or_default(),
             names: glance.names,
         }
+    }
+
+    /// Which tokens are spent, by the user that they make, for another gate.
+    pub fn spent(&self) -> BTreeMap<String, Spent> {
+        self.0.requests.spent()
+    }
+
+    /// Another gate knows which tokens are spent.
+    pub fn learn_spent(&mut self, spent: BTreeMap<String, Spent>) {
+        self.0.requests.learn(spent);
     }
 
     /// A certificate request was decided, which tells of those that follow.

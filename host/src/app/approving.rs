@@ -2,7 +2,7 @@
 
 use crate::{
     approver::{self, Approver, News},
-    cluster::{Cluster, Events, Hold, Lease},
+    cluster::{Cluster, Events, Hold, Lease, Memory},
     id::DecisionIds,
     inventory::Inventory,
     judge::Judge,
@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, info_span, warn};
 
 /// The approver and its Lease, before they run.
 pub(super) struct Approving {
@@ -33,7 +33,7 @@ impl Approving {
         let (namespace, name) = approver::LEASE;
         let identity = identity();
         let (teller, events) = api.teller(&identity);
-        let (lease, hold) = api.lease(namespace, name, identity);
+        let (lease, hold) = api.lease(namespace, name, identity, memory(judge));
         let (sender, news) = mpsc::channel(NEWS);
         let metrics = approver::Metrics::register(registry);
         let approver = Approver::new(judge.clone(), api.clone(), teller, signers, hold.clone(), metrics);
@@ -53,6 +53,18 @@ impl Approving {
             work.await;
             drop(guard);
         });
+    }
+}
+
+/// Kubernetes deletes a request an hour after it was approved, and its token stays spent for every gate.
+fn memory(judge: &Arc<Judge>) -> Memory {
+    let (teller, learner) = (judge.clone(), judge.clone());
+    Memory {
+        tell: Box::new(move || serde_json::to_string(&teller.look(Inventory::spent)).unwrap_or_default()),
+        learn: Box::new(move |text| match serde_json::from_str(text) {
+            Ok(spent) => learner.learn(|inventory| inventory.learn_spent(spent)),
+            Err(error) => warn!(%error, "the Lease does not tell which tokens are spent"),
+        }),
     }
 }
 

@@ -4,13 +4,10 @@ use super::watch::{Told, nodes};
 use crate::{
     approver::News,
     cluster::{Change, Cluster, Kind},
-    csr::{Request, State},
     health::Health,
     inventory::{Inventory, Listed},
-    journal::{Journal, ReadError, Reader},
     judge::Judge,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::StreamExt;
 use std::{
     collections::{HashMap, HashSet},
@@ -23,7 +20,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use wire::{CsrVerdict, Entry};
 
 /// What is followed, and since when it is not.
 pub(super) struct Followed {
@@ -47,19 +43,7 @@ impl Followed {
     }
 
     /// Follows until it is stopped.
-    pub(super) async fn run(self: Arc<Followed>, journal: Option<Journal>, told: Told, stop: CancellationToken) {
-        let mut again = time::interval(AGAIN);
-        if let Some(journal) = journal {
-            // Without its memory the gate would take a token twice: nothing is decided before.
-            loop {
-                again.tick().await;
-                match stop.run_until_cancelled(self.remember(journal.reader())).await {
-                    None => return,
-                    Some(Ok(())) => break,
-                    Some(Err(error)) => warn!(%error, "what was approved before is not known; it tries again"),
-                }
-            }
-        }
+    pub(super) async fn run(self: Arc<Followed>, told: Told, stop: CancellationToken) {
         // However this ends, what is known grows old.
         let _stale = Stale(self.judge.clone());
         let mut changes = self.cluster.watch();
@@ -152,35 +136,6 @@ impl Followed {
             None => Health::Warn("the cluster is not listed yet".to_owned()),
         }
     }
-
-    /// What was approved before this start, and is no object any more: its tokens stay spent.
-    async fn remember(&self, journal: &Reader) -> Result<(), ReadError> {
-        let (mut before, mut count) = (None, 0_usize);
-        while count < MOST_REMEMBERED {
-            let rows = journal.requests(before, PAGE).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            before = Some(last.row);
-            for row in rows {
-                let Entry::Csr(decision) = row.entry else { continue };
-                // A node has a certificate already, and no token.
-                let is_node = decision.question.user.starts_with("system:node:");
-                if decision.verdict == CsrVerdict::Approve && !is_node {
-                    count = count.saturating_add(1);
-                    let it = decision.question;
-                    self.judge.remember_approval(&Request {
-                        name: it.name,
-                        created: it.created,
-                        signer: it.signer,
-                        user: it.user,
-                        der: STANDARD.decode(it.request).unwrap_or_default(),
-                        state: State::Approved,
-                        ..Request::default()
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 struct Stale(Arc<Judge>);
@@ -231,8 +186,3 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const STALE: Duration = Duration::from_secs(60);
 /// Longer than the longest pause between two tries: 30 seconds, as much again by chance, and a connection that times out.
 const RESUMED: Duration = Duration::from_secs(120);
-const AGAIN: Duration = Duration::from_secs(5);
-/// Nodes that joined by a token, the newest; a token lives for a day.
-const MOST_REMEMBERED: usize = 10_000;
-/// Rows at a time: each has a request of 64 KiB at most.
-const PAGE: usize = 50;

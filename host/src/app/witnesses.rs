@@ -7,7 +7,6 @@ use super::{
 use crate::{
     board::Board,
     config::PostureConfig,
-    journal::Journal,
     judge::{self, Judge},
     posture::{Options, Posture},
 };
@@ -53,7 +52,6 @@ impl Witnesses {
         self,
         tasks: &TaskTracker,
         judge: &Arc<Judge>,
-        journal: Option<Journal>,
         board: &Arc<Mutex<Board>>,
         stop: &CancellationToken,
     ) {
@@ -66,7 +64,7 @@ impl Witnesses {
                 tasks.spawn(cluster.instrument(info_span!("cluster")));
             }
             Some(Source::Api(followed)) => {
-                let cluster = followed.run(journal, told, stop.child_token());
+                let cluster = followed.run(told, stop.child_token());
                 tasks.spawn(cluster.instrument(info_span!("cluster")));
             }
             None => {}

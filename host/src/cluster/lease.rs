@@ -26,6 +26,13 @@ pub struct Lease {
     /// Who held it when last looked, by its own words, and since when that has not changed.
     seen: Option<(LeaseSpec, Instant)>,
     told: watch::Sender<Hold>,
+    memory: Memory,
+}
+
+/// What every holder must know of those before it: written with each renewal, and read before the first act.
+pub struct Memory {
+    pub tell: Box<dyn Fn() -> String + Send + Sync>,
+    pub learn: Box<dyn Fn(&str) + Send + Sync>,
 }
 
 /// Whether this gate may act.
@@ -48,10 +55,16 @@ impl Hold {
 
 impl Cluster {
     /// A Lease in a namespace, for the holder of this name, which no other gate has.
-    pub fn lease(&self, namespace: &str, name: &'static str, identity: String) -> (Lease, watch::Receiver<Hold>) {
+    pub fn lease(
+        &self,
+        namespace: &str,
+        name: &'static str,
+        identity: String,
+        memory: Memory,
+    ) -> (Lease, watch::Receiver<Hold>) {
         let api = Api::namespaced(self.client.clone(), namespace);
         let (told, hold) = watch::channel(Hold::default());
-        (Lease { api, name, identity, seen: None, told }, hold)
+        (Lease { api, name, identity, seen: None, told, memory }, hold)
     }
 }
 
@@ -140,6 +153,13 @@ impl Lease {
         if holder != self.identity && (give_up || !is_free) {
             return Ok(holder);
         }
+        let annotations = object.metadata.annotations.get_or_insert_default();
+        if holder != self.identity
+            && let Some(text) = annotations.get(MEMORY)
+        {
+            (self.memory.learn)(text);
+        }
+        annotations.insert(MEMORY.to_owned(), (self.memory.tell)());
         let mut new = self.spec(Some(&spec));
         if give_up {
             new.holder_identity = Some(String::new());
@@ -174,6 +194,8 @@ fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
+/// The annotation with what holders remember.
+const MEMORY: &str = "pathgate.io/spent";
 /// As client-go's defaults: a holder that is not heard of for so long has lost it.
 const LASTS: Duration = Duration::from_secs(15);
 /// A holder that could not renew it for so long does not act any more: before another one does.

@@ -47,9 +47,6 @@ pub(super) fn gate(root: &Section, faults: &mut Faults) -> Option<Config> {
             "decides on what the cluster shows: add `cluster: {kubeconfig: FILE}` or `cluster: {inCluster: true}`",
         );
     }
-    if let (Some(field), None) = (root.optional("approver"), root.optional("journal")) {
-        field.fault(faults, "remembers in the journal which tokens are spent: add a `journal` section");
-    }
     let lock_out_guard = section(root, "lockOutGuard", lock_out_guard, faults);
     let revocation = section(root, "revocation", revocation, faults);
     let break_glass = section(root, "breakGlass", break_glass, faults);

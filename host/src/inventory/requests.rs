@@ -1,7 +1,8 @@
 //! Certificate requests of before: what a bootstrap token was used for, and whose a key is.
 
 use crate::csr::{Glance, Request, State};
-use std::collections::{BTreeSet, HashMap};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Requests {
@@ -65,9 +66,40 @@ impl Requests {
     pub fn remove(&mut self, name: &str) {
         let Some(mut old) = self.by_name.remove(name) else { return };
         self.forget(name, &old);
-        if old.state == State::Approved && !old.user.starts_with(NODE) {
+        if old.spent_a_token() {
             old.is_gone = true;
             self.put(format!("{name} of {}", old.created.unwrap_or_default()), old);
+            self.limit();
+        }
+    }
+
+    /// Who spent a token, the newest.
+    pub fn spent(&self) -> BTreeMap<String, Spent> {
+        let mut all: Vec<_> = self.by_name.values().filter(|it| it.spent_a_token()).collect();
+        all.sort_by_key(|it| std::cmp::Reverse(it.created));
+        all.truncate(MOST_TOLD);
+        let spent = |it: &Earlier| Spent { by: it.common_name.clone(), at: it.created.unwrap_or_default() };
+        all.into_iter().rev().map(|it| (it.user.clone(), spent(it))).collect()
+    }
+
+    /// Takes in what another gate knows; requests that are no objects any more.
+    pub fn learn(&mut self, spent: BTreeMap<String, Spent>) {
+        for (user, Spent { by, at }) in spent.into_iter().filter(|(user, _)| !user.starts_with(NODE)) {
+            let is_known = |name: &String| self.by_name.get(name).is_some_and(Earlier::spent_a_token);
+            if self.by_user.get(&user).is_some_and(|names| names.iter().any(is_known)) {
+                continue;
+            }
+            let earlier = Earlier {
+                created: Some(at),
+                signer: String::new(),
+                common_name: by,
+                key: None,
+                digest: [0; 32],
+                state: State::Approved,
+                is_gone: true,
+                user: user.clone(),
+            };
+            self.put(format!("{user} of {at}"), earlier);
             self.limit();
         }
     }
@@ -144,6 +176,21 @@ impl Requests {
     }
 }
 
+impl Earlier {
+    fn spent_a_token(&self) -> bool {
+        self.state == State::Approved && !self.user.starts_with(NODE)
+    }
+}
+
+/// What a token was spent for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// The common name of the certificate.
+    pub by: String,
+    /// When it was asked for, in seconds since 1970-01-01 UTC.
+    pub at: u64,
+}
+
 fn is_same(name: &str, it: &Earlier, request: &Request) -> bool {
     name == request.name && it.digest == digest(&request.der) && it.user == request.user
 }
@@ -171,5 +218,7 @@ const KEY_OF: &str = "pathgate.io/key-of";
 const KEY_AGAIN: &str = "pathgate.io/key-again";
 /// A bootstrap token lives for a day, and a cluster that grows by more nodes in that time has several.
 const MOST_GONE: usize = 10_000;
+/// In an annotation of 256 KiB, with names of 60 bytes.
+const MOST_TOLD: usize = 1_000;
 /// Plugins look at the first.
 const MOST: usize = 8;

@@ -243,3 +243,30 @@ fn an_approval_is_not_taken_back_by_older_news() {
     let facts = inventory.question(&of("a", csr::State::Pending)).facts;
     assert!(facts.iter().any(|(key, _)| key == "pathgate.io/token-spent"), "{facts:?}");
 }
+
+/// A gate that starts an hour later never saw the request.
+#[test]
+fn another_gate_learns_which_tokens_are_spent() {
+    let of = |name: &str, user: &str, state| csr::Request {
+        name: name.into(),
+        created: Some(7),
+        user: user.into(),
+        state,
+        ..csr::Request::default()
+    };
+    let mut one = Inventory::default();
+    one.remember(&of("a", "system:bootstrap:abcdef", csr::State::Approved));
+    one.remember(&of("b", "system:bootstrap:fedcba", csr::State::Pending));
+    one.remember(&of("c", "system:node:n", csr::State::Approved));
+    one.keep_only("CertificateSigningRequest", &Listed::new());
+    let told = serde_json::to_string(&one.spent()).unwrap();
+    assert_eq!(told, r#"{"system:bootstrap:abcdef":{"by":"","at":7}}"#);
+    let mut other = Inventory::default();
+    other.learn_spent(serde_json::from_str(&told).unwrap());
+    let spent = |user: &str| {
+        let facts = other.question(&of("z", user, csr::State::Pending)).facts;
+        facts.iter().any(|(key, _)| key == "pathgate.io/token-spent")
+    };
+    assert_eq!([spent("system:bootstrap:abcdef"), spent("system:bootstrap:fedcba")], [true, false]);
+    assert_eq!(other.spent(), one.spent());
+}
