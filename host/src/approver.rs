@@ -173,7 +173,6 @@ impl Approver {
     }
 
     async fn write(&self, entry: Entry, condition: &Condition) -> Option<Entry> {
-        let name = &entry.request.name;
         let written = time::timeout(WRITE, self.cluster.write_condition(&entry.object, condition)).await;
         let written = written.unwrap_or_else(|_| Written::Unknown("kube-apiserver does not answer".to_owned()));
         // Rather no second use of a token than two: also where it cannot be told.
@@ -189,23 +188,26 @@ impl Approver {
             }
             // The watch tells what it is now.
             Written::Overtaken => {
-                self.metrics.count("overtaken");
-                info!(request = name, "it changed before the decision was written");
+                self.fail(&entry, "overtaken", "it was decided by somebody else, changed or deleted");
                 None
             }
             Written::Refused(fault) => {
-                self.metrics.count("refused");
-                warn!(
-                    request = name,
-                    fault, "kube-apiserver does not take the decision; has the gate the rights of deploy/rbac.yaml?"
-                );
+                self.fail(&entry, "refused", &format!("{fault}; has the gate the rights of deploy/rbac.yaml?"));
                 Some(entry.later(Instant::now()))
             }
             Written::Unknown(fault) => {
-                self.metrics.count("unknown");
-                warn!(request = name, fault, "it cannot be told whether the decision was written");
+                self.fail(&entry, "unknown", &fault);
                 Some(entry.later(Instant::now()))
             }
+        }
+    }
+
+    /// Counts it each time, and tells it once.
+    fn fail(&self, entry: &Entry, error: &'static str, why: &str) {
+        self.metrics.count(error);
+        if let Some(id) = entry.told_first() {
+            warn!(request = entry.request.name, id, why, "a decision did not reach the cluster");
+            self.judge.note_unwritten(&entry.request.name, id, why);
         }
     }
 }

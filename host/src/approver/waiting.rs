@@ -53,6 +53,11 @@ impl Entry {
         self.request.size.max(self.request.der.len())
     }
 
+    /// The id of the decision, if this is the first try to write it.
+    pub(super) fn told_first(&self) -> Option<&str> {
+        self.told.as_ref().filter(|_| self.tries == 0).map(|it| it.id.as_str())
+    }
+
     pub(super) fn told(self, told: Told) -> Entry {
         Entry { told: Some(told), ..self }
     }

@@ -8,7 +8,7 @@ use crate::{
     plugins::{Approval, Failed, Plugin, Set},
 };
 use std::{sync::PoisonError, time::Instant};
-use wire::{CsrDecision, CsrOpinion, CsrVerdict, Finding, Severity};
+use wire::{CsrDecision, CsrOpinion, CsrVerdict, Event, Finding, Severity};
 
 impl Judge {
     /// Decides on a certificate request for the approver, with a sentence for the condition. Nothing is on record yet, see
@@ -26,6 +26,16 @@ impl Judge {
             Recorded::Queued => true,
             Recorded::Lost => !journal.is_strict(),
         }
+    }
+
+    /// Puts on record that a decision did not reach the cluster, as far as is known.
+    pub fn note_unwritten(&self, request: &str, id: &str, why: &str) {
+        let Some(journal) = &self.journal else { return };
+        let attributes = [("request", request), ("decision", id)].map(|(key, it)| (key.to_owned(), it.to_owned()));
+        let message = format!("decision {id} about certificate request {request} did not reach the cluster: {why}");
+        // A loss is counted by the journal itself.
+        let _ =
+            journal.note(Event { at: now(), kind: "csr-not-written".into(), message, attributes: attributes.into() });
     }
 
     /// Judges a certificate request by what is known of the cluster, and puts nothing on record. A doubt leaves it, a missing

@@ -17,7 +17,7 @@ use std::{
     process::Command,
     time::Duration,
 };
-use wire::{CsrDecision, Decision, Entry, Row};
+use wire::{CsrDecision, Decision, Entry, Event, Row};
 
 /// A `pathgate serve` with its own authority for both sides of the webhook's connection.
 pub struct Gate {
@@ -154,6 +154,13 @@ impl Gate {
     pub fn requests(&self) -> Result<Vec<CsrDecision>> {
         let entries = self.entries()?;
         Ok(entries.into_iter().filter_map(|it| if let Entry::Csr(it) = it { Some(*it) } else { None }).collect())
+    }
+
+    /// The events of a kind.
+    pub fn events(&self, kind: &str) -> Result<Vec<Event>> {
+        let entries = self.entries()?;
+        let of = |it| if let Entry::Event(it) = it { Some(it).filter(|it| it.kind == kind) } else { None };
+        Ok(entries.into_iter().filter_map(of).collect())
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {

@@ -44,6 +44,7 @@ pub const ALL: &[Promise] = promises![
     attack::one_revoked_certificate_is_dead_and_its_neighbour_lives,
     requests::a_kubelet_got_its_certificates_from_the_gate_alone,
     requests::attacks_on_certificates_are_denied_and_their_twin_is_approved,
+    requests::a_right_that_is_missing_is_told_and_the_decision_kept,
     requests::one_of_two_gates_decides_and_the_other_takes_over,
     swap::a_changed_config_takes_effect_without_a_restart,
     swap::a_plugin_that_loops_is_contained,

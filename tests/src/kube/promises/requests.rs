@@ -60,6 +60,25 @@ pub fn attacks_on_certificates_are_denied_and_their_twin_is_approved(setting: &m
     Ok(())
 }
 
+pub fn a_right_that_is_missing_is_told_and_the_decision_kept(setting: &mut Setting) -> Result<()> {
+    let Setting { cluster, gate } = setting;
+    let signers = r#"[{"op": "remove", "path": "/rules/2"}]"#;
+    let args = ["patch", "clusterrole", "pathgate-approver", "--type=json", "--patch", signers];
+    cluster.kubectl(&cluster.root(), &args)?.ok()?;
+    let kubelet = cluster.kubelet_identity()?;
+    create(cluster, &kubelet, &Draft { name: "without-rights", ..serving(NODE).ip("10.66.0.11") })?;
+    cluster.eventually("it is told that nothing was written", SOON, || {
+        let told = gate.events("csr-not-written")?;
+        ensure!(told.iter().any(|it| it.message.contains("without-rights")), "{told:?}");
+        Ok(())
+    })?;
+    cluster.apply(include_str!("../../../../deploy/rbac.yaml"))?;
+    ensure!(decided(cluster, "without-rights")?.kind == "Approved", "it was not approved");
+    let rows = gate.requests()?.iter().filter(|it| it.question.name == "without-rights").count();
+    ensure!(rows == 1, "{rows} rows for one decision");
+    Ok(())
+}
+
 pub fn one_of_two_gates_decides_and_the_other_takes_over(setting: &mut Setting) -> Result<()> {
     let Setting { cluster, gate } = setting;
     // As kube-controller-manager does an hour later. The other gate never sees them.
