@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -22,35 +24,55 @@ type load struct {
 	first          atomic.Pointer[string]
 }
 
-// run asks n times with the given number of workers and returns the latencies in microseconds.
+// run asks n times with the given number of workers and returns the latencies in microseconds. With a rate, each counts from
+// when it was due, so that waiting for a worker counts too.
 func (l *load) run(n, workers int, rate float64) []float64 {
 	latencies := make([]float64, n)
+	turns := make(chan int, n)
 	begin := time.Now()
-	var next atomic.Int64
+	due := func(i int) time.Time { return begin.Add(time.Duration(float64(i) / rate * float64(time.Second))) }
+	go func() {
+		defer close(turns)
+		if rate > 0 {
+			pace(n, due, turns)
+			return
+		}
+		for i := range n {
+			turns <- i
+		}
+	}()
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				due := time.Now()
+			for i := range turns {
+				from := time.Now()
 				if rate > 0 {
-					due = begin.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-					time.Sleep(time.Until(due))
+					from = due(i)
 				}
 				if err := l.ask(l.bodies[i%len(l.bodies)]); err != nil {
 					l.errors.Add(1)
 					text := err.Error()
 					l.first.CompareAndSwap(nil, &text)
 				}
-				latencies[i] = float64(time.Since(due).Nanoseconds()) / 1e3
+				latencies[i] = float64(time.Since(from).Nanoseconds()) / 1e3
 			}
 		})
 	}
 	group.Wait()
 	return latencies
+}
+
+// pace gives out each turn when it is due, from a thread of its own: an idle runtime wakes up for its own timers as much as a
+// millisecond late.
+func pace(n int, due func(int) time.Time, turns chan<- int) {
+	runtime.LockOSThread()
+	for i := range n {
+		for left := time.Until(due(i)); left > 0; left = time.Until(due(i)) {
+			span := syscall.NsecToTimespec(left.Nanoseconds())
+			_ = syscall.Nanosleep(&span, nil) // a signal ends it early
+		}
+		turns <- i
+	}
 }
 
 func (l *load) ask(body []byte) error {
