@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{dist, program, repo::Repo};
 
-/// Prints rate, latency and processor time of both, over HTTP/1.1 and HTTP/2, and Pathgate's latency at a fixed rate.
+/// Prints rate, latency and processor time of both, over HTTP/1.1 and HTTP/2, and the latency of both at a fixed rate.
 pub fn webhook(repo: &Repo) -> Result<(), Error> {
     let opa = go(repo, "opa")?;
     let load = go(repo, "sarload")?;
@@ -43,6 +43,7 @@ pub fn webhook(repo: &Repo) -> Result<(), Error> {
     let asked = Load { program: &load, pki: &pki, server: &server, address, path: "/" };
     let theirs = [asked.closed(false)?, asked.closed(true)?];
     theirs.iter().for_each(|figures| println!("opa: {figures}"));
+    println!("opa: at {RATE}/s: {}", asked.open()?);
     for (ours, theirs) in ours.iter().zip(&theirs) {
         let ratio = ours.requests_per_cpu_second / theirs.requests_per_cpu_second;
         println!("requests per CPU-second over {}: {ratio:.2} x the peer's", ours.protocol);
