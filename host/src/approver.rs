@@ -44,26 +44,16 @@ pub enum News {
 
 /// Decides on the requests of these signers.
 pub struct Approver {
-    judge: Arc<Judge>,
-    cluster: Cluster,
-    teller: Teller,
-    signers: Vec<String>,
-    hold: watch::Receiver<Hold>,
-    metrics: Metrics,
+    pub judge: Arc<Judge>,
+    pub cluster: Cluster,
+    pub teller: Teller,
+    pub signers: Vec<String>,
+    /// Whether this gate holds the Lease.
+    pub hold: watch::Receiver<Hold>,
+    pub metrics: Metrics,
 }
 
 impl Approver {
-    pub fn new(
-        judge: Arc<Judge>,
-        cluster: Cluster,
-        teller: Teller,
-        signers: Vec<String>,
-        hold: watch::Receiver<Hold>,
-        metrics: Metrics,
-    ) -> Approver {
-        Approver { judge, cluster, teller, signers, hold, metrics }
-    }
-
     /// Works until it is stopped, or nobody tells news any more.
     pub async fn run(mut self, mut news: mpsc::Receiver<News>, stop: CancellationToken) {
         let mut waiting = Waiting::default();

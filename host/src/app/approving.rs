@@ -35,8 +35,14 @@ impl Approving {
         let (teller, events) = api.teller(&identity);
         let (lease, hold) = api.lease(namespace, name, identity, memory(judge));
         let (sender, news) = mpsc::channel(NEWS);
-        let metrics = approver::Metrics::register(registry);
-        let approver = Approver::new(judge.clone(), api.clone(), teller, signers, hold.clone(), metrics);
+        let approver = Approver {
+            judge: judge.clone(),
+            cluster: api.clone(),
+            teller,
+            signers,
+            hold: hold.clone(),
+            metrics: approver::Metrics::register(registry),
+        };
         (Approving { approver, lease, hold, judge: judge.clone(), events, news }, sender)
     }
 

@@ -76,7 +76,8 @@ impl Followed {
         match change {
             Change::Put(kind, object) => {
                 listing.put(kind, &object);
-                let news = (kind == Kind::CertificateSigningRequest).then(|| News::Put(object.clone()));
+                let is_news = self.news.is_some() && kind == Kind::CertificateSigningRequest;
+                let news = is_news.then(|| News::Put(object.clone()));
                 if let Err(fault) = self.judge.learn(|inventory| inventory.apply(object)) {
                     warn!(kind = kind.as_str(), fault, "an object is left out");
                 }

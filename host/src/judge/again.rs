@@ -118,17 +118,12 @@ fn again(plugins: &Plugins, decision: &Decision, opinion: &Opinion, kept: &Kept)
     let spec = kept.spec(name, &opinion.digest, role);
     let answer = plugins.ask_once(spec, decision.at, &decision.facts, &decision.request);
     let answer = answer.map_err(|error| format!("`{name}`: {error}"))?;
-    let difference = match (&answer, opinion.failure) {
-        (Ok(it), None) => {
-            let same = (it.verdict, &it.rule, &it.reason, &it.notes, it.fuel)
-                == (opinion.verdict, &opinion.rule, &opinion.reason, &opinion.notes, opinion.fuel);
-            (!same).then(|| format!("`{name}` now says {} {} for {} units of fuel", it.verdict, it.rule, it.fuel))
-        }
-        (Err(Failed { kind, .. }), Some(then)) if *kind == then => None,
-        (Err(failed), _) => Some(format!("`{name}` now gives no answer: {failed}")),
-        (Ok(it), Some(then)) => Some(format!("`{name}` failed then ({then}), and now says {}", it.verdict)),
-    };
-    Ok(difference)
+    let now = answer.as_ref().map(|it| {
+        let same = (it.verdict, &it.rule, &it.reason, &it.notes, it.fuel)
+            == (opinion.verdict, &opinion.rule, &opinion.reason, &opinion.notes, opinion.fuel);
+        (same, it.verdict.as_str(), it.rule.as_str(), it.fuel)
+    });
+    Ok(difference(name, now, opinion.failure))
 }
 
 fn request_again(
@@ -141,17 +136,25 @@ fn request_again(
     let spec = kept.spec(name, &opinion.digest, Role::Restrict);
     let answer = plugins.approve_once(spec, decision.at, &decision.question);
     let answer = answer.map_err(|error| format!("`{name}`: {error}"))?;
-    let difference = match (&answer, opinion.failure) {
-        (Ok(it), None) => {
-            let same = (it.verdict, &it.rule, &it.reason, it.fuel)
-                == (opinion.verdict, &opinion.rule, &opinion.reason, opinion.fuel);
-            (!same).then(|| format!("`{name}` now says {} {} for {} units of fuel", it.verdict, it.rule, it.fuel))
+    let now = answer.as_ref().map(|it| {
+        let same = (it.verdict, &it.rule, &it.reason, it.fuel)
+            == (opinion.verdict, &opinion.rule, &opinion.reason, opinion.fuel);
+        (same, it.verdict.as_str(), it.rule.as_str(), it.fuel)
+    });
+    Ok(difference(name, now, opinion.failure))
+}
+
+/// What a plugin says now, and whether it is the same (verdict, rule, fuel), against what it said or how it failed then.
+fn difference(name: &str, now: Result<(bool, &str, &str, u64), &Failed>, then: Option<Failure>) -> Option<String> {
+    match (now, then) {
+        (Ok((true, ..)), None) => None,
+        (Ok((false, verdict, rule, fuel)), None) => {
+            Some(format!("`{name}` now says {verdict} {rule} for {fuel} units of fuel"))
         }
         (Err(Failed { kind, .. }), Some(then)) if *kind == then => None,
         (Err(failed), _) => Some(format!("`{name}` now gives no answer: {failed}")),
-        (Ok(it), Some(then)) => Some(format!("`{name}` failed then ({then}), and now says {}", it.verdict)),
-    };
-    Ok(difference)
+        (Ok((_, verdict, ..)), Some(then)) => Some(format!("`{name}` failed then ({then}), and now says {verdict}")),
+    }
 }
 
 impl Kept {
