@@ -9,17 +9,18 @@ use crate::{
     trust::Trust,
     verify::{Ask, Found},
 };
-use rustls_pki_types::UnixTime;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use sdk::verify_peer::Role;
 use std::{cell::RefCell, time::Duration};
 use webpki::{
-    EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+    EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
+    VerifiedPath,
 };
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 /// A path to an anchor, by webpki; then what it does not look at.
 pub(crate) fn built(ask: &Ask<'_>) -> Found {
-    let Ask { question, trust, context, peer, chain, leaf, .. } = ask;
+    let Ask { question, trust, chain, .. } = ask;
     let refused = |objection| Found { objections: vec![objection], ..Found::default() };
     if trust.anchors.is_empty() {
         let detail =
@@ -32,11 +33,32 @@ pub(crate) fn built(ask: &Ask<'_>) -> Found {
         Err(error) => return refused(told(&error, question.place, Some(0), None)),
     };
     let lists: Vec<_> = trust.crls.iter().map(|it| &it.list).collect();
-    let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
-        // Who has no list is told by the rule `no-crl`.
-        let options = options.with_status_policy(UnknownStatusPolicy::Allow);
-        options.with_expiration_policy(ExpirationPolicy::Enforce).build()
-    });
+    let Ok(options) = RevocationOptionsBuilder::new(&lists) else { return search(ask, &end, rest, None) };
+    let options = options.with_expiration_policy(ExpirationPolicy::Enforce);
+    let mut found = search(ask, &end, rest, Some(options.with_status_policy(UnknownStatusPolicy::Allow).build()));
+    // A list without a distribution point tells of all that its issuer issued, so that its name is enough.
+    let is_partial = trust.crls.iter().any(|it| it.list.issuing_distribution_point().is_some());
+    if found.path.is_empty() || !is_partial || found.objections.iter().any(|it| it.code == "no-crl") {
+        return found;
+    }
+    let sure = search(ask, &end, rest, Some(options.with_status_policy(UnknownStatusPolicy::Deny).build()));
+    if !sure.path.is_empty() {
+        return sure;
+    }
+    let detail = "no revocation list in `crls` tells of some certificate of the path: by their distribution points the lists of its \
+        issuer are for others";
+    found.objections.push(Objection { code: "no-crl", at: None, detail: detail.into() });
+    found
+}
+
+/// The first path that the rules let pass.
+fn search(
+    ask: &Ask<'_>,
+    end: &EndEntityCert<'_>,
+    rest: &[CertificateDer<'_>],
+    revocation: Option<RevocationOptions<'_>>,
+) -> Found {
+    let Ask { question, trust, context, peer, chain, leaf, .. } = ask;
     let usage = match peer.role {
         Role::Server => KeyUsage::server_auth(),
         Role::Client => KeyUsage::client_auth(),
@@ -57,7 +79,10 @@ pub(crate) fn built(ask: &Ask<'_>) -> Found {
     match (built.map(drop), taken.into_inner(), first_refused.into_inner()) {
         (Ok(()), Some(found), _) => found,
         (Err(_), _, Some(found)) => Found { path: Vec::new(), anchor: Vec::new(), ..found },
-        (Err(error), _, None) => refused(told(&error, question.place, whose(&error, chain, context), Some(leaf))),
+        (Err(error), _, None) => {
+            let objection = told(&error, question.place, whose(&error, chain, context), Some(leaf));
+            Found { objections: vec![objection], ..Found::default() }
+        }
         // Not reached: a path that holds was considered.
         (Ok(()), None, found) => found.unwrap_or_default(),
     }
@@ -68,7 +93,7 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
     let Ask { question, trust, context, peer, chain, leaf, keys } = ask;
     let mut found = Found { path: vec![0], ..Found::default() };
     let mut child: (Keys, u32) = ((*keys).clone(), 0);
-    let mut issuers = vec![leaf.issuer().as_raw().to_vec()];
+    let mut issued = vec![Issued::of(leaf)];
     let mut signs_crls = Vec::new();
     let mut counted = 0;
     for certificate in path.intermediate_certificates() {
@@ -86,7 +111,7 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
         // Who issued itself does not count (RFC 5280, section 4.2.1.9).
         counted += u32::from(!seen.keys.is_self_issued);
         child = (seen.keys, at);
-        issuers.push(parsed.issuer().as_raw().to_vec());
+        issued.push(Issued::of(&parsed));
         signs_crls.push(seen.signs_crls);
     }
     let anchor = trust.anchors.iter().position(|it| std::ptr::eq(it, path.anchor())).and_then(|at| trust.known.get(at));
@@ -108,21 +133,38 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
         let detail = format!("{between} authorities stand between the peer and the anchor, and {most} may");
         found.objections.push(Objection { code: "chain-length", at: None, detail });
     }
-    found.objections.extend(lists(trust, &issuers, &signs_crls));
+    found.objections.extend(lists(trust, question.place, &issued, &signs_crls));
     found
 }
 
+/// By what a revocation list names a certificate.
+struct Issued {
+    /// The issuer's name, as DER.
+    issuer: Vec<u8>,
+    serial: Vec<u8>,
+}
+
+impl Issued {
+    fn of(certificate: &X509Certificate<'_>) -> Issued {
+        Issued { issuer: certificate.issuer().as_raw().to_vec(), serial: certificate.raw_serial().to_vec() }
+    }
+}
+
 /// The rules on revocation lists, where any are configured.
-fn lists(trust: &Trust, issuers: &[Vec<u8>], signs_crls: &[bool]) -> Vec<Objection> {
+fn lists(trust: &Trust, place: &str, issued: &[Issued], signs_crls: &[bool]) -> Vec<Objection> {
     let mut objections = Vec::new();
     if trust.crls.is_empty() {
         return objections;
     }
-    for (at, issuer) in issuers.iter().enumerate() {
+    for (at, Issued { issuer, serial }) in issued.iter().enumerate() {
         let position = u32::try_from(at).ok();
         let mut object = |code, detail: &str| objections.push(Objection { code, at: position, detail: detail.into() });
-        let of = trust.crls.iter().find(|it| it.issuer == *issuer);
-        match of {
+        let of: Vec<_> = trust.crls.iter().filter(|it| it.issuer == *issuer).collect();
+        // The path builder asks one list for each certificate; an issuer may have several, for parts of what it issued.
+        if of.iter().any(|it| !matches!(it.list.find_serial(serial), Ok(None))) {
+            object("revoked", &format!("this certificate is on a revocation list of its issuer in `{place}.crls`"));
+        }
+        match of.first() {
             None => object("no-crl", "the issuer of this certificate has no revocation list in `crls`"),
             Some(_) if signs_crls.get(at) == Some(&false) => {
                 object(
@@ -130,8 +172,8 @@ fn lists(trust: &Trust, issuers: &[Vec<u8>], signs_crls: &[bool]) -> Vec<Objecti
                     "the issuer of this certificate may not sign its revocation list by its key usage",
                 );
             }
-            Some(list) => {
-                if let Some(defect) = list.defect {
+            Some(_) => {
+                if let Some(defect) = of.iter().find_map(|it| it.defect) {
                     object("crl-shape", &format!("the revocation list of this certificate's issuer {defect}"));
                 }
             }

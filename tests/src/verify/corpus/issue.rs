@@ -7,9 +7,10 @@ use host::{
     peer::{Name, Peer, Role},
 };
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CustomExtension,
-    DistinguishedName, DnType, ExtendedKeyUsagePurpose as Purpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair,
-    KeyUsagePurpose as Usage, NameConstraints, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, CrlScope, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose as Purpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose as Usage,
+    NameConstraints, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use serde_json::{Value, json};
 use std::{net::IpAddr, time::Duration};
@@ -181,8 +182,9 @@ impl Scene {
                 None => peers[key_name] = json!(value.parse::<u32>()?),
             }
         }
-        if let Some(kind) = row.value("crl") {
-            peers["crls"] = json!([crl(row, kind, leaf, root)?]);
+        if let Some(kinds) = row.value("crl") {
+            let lists: Result<Vec<_>> = kinds.split(',').map(|kind| crl(row, kind, leaf, root)).collect();
+            peers["crls"] = json!(lists?);
         }
         config[if self.role == Role::Server { "servers" } else { "clients" }] = peers;
         Ok(config)
@@ -253,7 +255,10 @@ fn crl(row: &Row<'_>, kind: &str, leaf: &[u8], root: &CertifiedIssuer<'_, KeyPai
         this_update: now - 2 * day,
         next_update: if kind == "expired" { now - day } else { now + day },
         crl_number: SerialNumber::from(7),
-        issuing_distribution_point: None,
+        issuing_distribution_point: (kind == "authorities").then(|| CrlIssuingDistributionPoint {
+            distribution_point: CrlDistributionPoint { uris: vec!["http://example/authorities.crl".into()] },
+            scope: Some(CrlScope::CaCertsOnly),
+        }),
         revoked_certs: if kind == "revoked" { vec![revoked] } else { Vec::new() },
         key_identifier_method: KeyIdMethod::Sha256,
     };
