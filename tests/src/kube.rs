@@ -13,7 +13,7 @@ mod namespace;
 mod node;
 mod promises;
 
-pub use binaries::configs;
+pub use binaries::{chains, configs, is_in_path};
 
 use crate::world;
 use anyhow::{Result, bail};

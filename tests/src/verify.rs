@@ -3,6 +3,7 @@
 mod command;
 mod corpus;
 mod mutation;
+mod others;
 mod vectors;
 
 use anyhow::{Context, Result, anyhow, ensure};

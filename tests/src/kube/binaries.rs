@@ -67,6 +67,15 @@ impl Binaries {
 
 /// What reads configuration files as Kubernetes does; none where there is no Go.
 pub fn configs() -> Result<Option<PathBuf>> {
+    program(CONFIGS)
+}
+
+/// What verifies peers as Go does; none where there is no Go.
+pub fn chains() -> Result<Option<PathBuf>> {
+    program(CHAINS)
+}
+
+fn program(name: &str) -> Result<Option<PathBuf>> {
     // Tests of one process ask for it at once, and Go writes the file in place.
     static BUILDING: Mutex<()> = Mutex::new(());
     if !is_in_path("go") {
@@ -74,8 +83,8 @@ pub fn configs() -> Result<Option<PathBuf>> {
     }
     let folder = world::target().join("kube/bin");
     let _turn = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-    build(&folder, CONFIGS)?;
-    Ok(Some(folder.join(CONFIGS)))
+    build(&folder, name)?;
+    Ok(Some(folder.join(name)))
 }
 
 /// Go itself knows whether there is anything to do.
@@ -107,13 +116,15 @@ fn kubernetes_version(go_mod: &Path) -> Result<String> {
     }
 }
 
-fn is_in_path(program: &str) -> bool {
+/// Whether there is such a program.
+pub fn is_in_path(program: &str) -> bool {
     env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 const KUBE: &str = "kube";
 const FAKECRI: &str = "fakecri";
 const CONFIGS: &str = "configs";
+const CHAINS: &str = "chains";
 const PROGRAMS: [&str; 6] =
     ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet"];
 /// Four times the quarter of an hour of processor time that a cold build takes.

@@ -29,7 +29,7 @@ impl Row<'_> {
 
 #[test]
 fn every_row_of_the_corpus_has_its_answer() -> Result<()> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/certificates/corpus.txt"))?;
+    let text = text()?;
     let rows = rows(&text)?;
     ensure!(rows.len() >= 200, "only {} cases", rows.len());
     let plugins = sandboxes()?;
@@ -57,7 +57,7 @@ fn every_row_of_the_corpus_has_its_answer() -> Result<()> {
 /// Every rule that a plugin of a path has for peers refuses something in the corpus, or notes it.
 #[test]
 fn no_rule_on_peers_is_without_a_row() -> Result<()> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/certificates/corpus.txt"))?;
+    let text = text()?;
     let rows = rows(&text)?;
     let told: BTreeSet<&str> = rows.iter().map(|row| row.expected.trim_start_matches("note ")).collect();
     let plugins = sandboxes()?;
@@ -135,7 +135,12 @@ fn is_as_expected(row: &Row<'_>, judged: &Judged) -> bool {
     }
 }
 
-fn rows(text: &str) -> Result<Vec<Row<'_>>> {
+pub fn text() -> Result<String> {
+    Ok(fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/certificates/corpus.txt"))?)
+}
+
+/// Each row of the table, for each of those that it is about.
+pub fn rows(text: &str) -> Result<Vec<Row<'_>>> {
     let mut rows = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
         let cells: Vec<_> = line.splitn(4, '|').map(str::trim).collect();
