@@ -48,11 +48,22 @@ pub enum Error {
 
 /// One decision through a plugin against the cedar-policy crate, in one run.
 pub fn decide(repo: &Repo) -> Result<(), Error> {
+    peers(repo, "decide")
+}
+
+/// A peer's certificates through a plugin against rustls-webpki, in one run; and chains that are made to be slow.
+pub fn verify(repo: &Repo) -> Result<(), Error> {
+    peers(repo, "verify")
+}
+
+fn peers(repo: &Repo, bench: &str) -> Result<(), Error> {
     let toolchain = crate::setup::setup(repo).map_err(dist::Error::from)?;
     crate::plugins::build(repo, &toolchain).map_err(crate::guests::Error::from).map_err(dist::Error::from)?;
     let mut cargo = repo.cargo();
     cargo.arg("bench").arg("--locked").arg("--manifest-path").arg(repo.at("bench/Cargo.toml"));
-    Ok(program::run(cargo.arg("--target-dir").arg(repo.target("")).args(["--bench", "decide"]))?)
+    program::run(cargo.arg("--target-dir").arg(repo.target("")).args(["--bench", bench]))?;
+    println!("{}", load());
+    Ok(())
 }
 
 /// How busy the machine was, without which a figure of a shared one says little.
@@ -68,6 +79,7 @@ pub const LIST: &str = "\
 cargo xtask bench NAME
 
   decide     one decision in a fresh sandbox against the cedar-policy crate, same rules and requests
+  verify     the certificates of a peer through a plugin against rustls-webpki, and chains that are made to be slow
   webhook    the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
   startup    from exec to ready with a warm compile cache, and memory
   dashboard  bytes, first paint, frames and main thread at 5,000 nodes, and from a refusal to its row; needs Chromium
