@@ -87,6 +87,13 @@ impl Document for List {
         if self.count() > MOST {
             return Err(format!("has {} entries; at most {MOST} fit into the plugin's memory", self.count()));
         }
+        let entries = self.revoked.values().flatten();
+        let bytes: usize = entries.map(|(entry, reason)| entry.len().saturating_add(reason.len())).sum();
+        if bytes > MOST_BYTES {
+            return Err(format!(
+                "has {bytes} bytes of entries and reasons; at most {MOST_BYTES} fit into the plugin's memory: shorten the reasons"
+            ));
+        }
         let bad = [&self.issued, &self.expires].into_iter().find(|time| humantime::parse_rfc3339(time).is_err());
         bad.map_or(Ok(()), |time| Err(format!("`{time}` must be a time, as 2027-01-31T00:00:00Z")))
     }
@@ -157,8 +164,10 @@ impl Default for List {
     }
 }
 
-/// As many as the plugin holds in its 16 MiB.
+/// As many as the plugin reads in the time and the memory that it has.
 const MOST: usize = 100_000;
+/// With room for the plugin's own copies, in the 64 MiB that it has.
+const MOST_BYTES: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests;

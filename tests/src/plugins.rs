@@ -340,8 +340,16 @@ fn an_init_that_loops_is_refused() -> Result<()> {
 
 #[test]
 fn an_init_that_wants_all_the_memory_is_refused() -> Result<()> {
-    let refused = refused(spec(&[(INIT, "(result i32) (drop (memory.grow (i32.const 1000))) (i32.const 80)")])?)?;
+    let refused = refused(spec(&[(INIT, "(result i32) (drop (memory.grow (i32.const 1009))) (i32.const 80)")])?)?;
     assert_eq!(refused, "initialise the plugin: memory");
+    Ok(())
+}
+
+/// Wizer, which reads the memory back, asks for a page more; and a decision has less than `init`.
+#[test]
+fn an_init_that_fills_its_memory_to_the_last_page_is_refused() -> Result<()> {
+    let refused = refused(spec(&[(INIT, "(result i32) (drop (memory.grow (i32.const 1008))) (i32.const 80)")])?)?;
+    assert!(refused.ends_with("memory"), "{refused}");
     Ok(())
 }
 

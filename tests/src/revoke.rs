@@ -128,6 +128,23 @@ fn a_list_is_written_shown_and_shortened_by_its_command() -> Result<()> {
 }
 
 #[test]
+fn a_hundred_thousand_credentials_are_one_list() -> Result<()> {
+    let gate = Gate::start()?;
+    let folder = gate.folder.path();
+    keys(folder)?;
+    let lines: String =
+        (0..99_999_u32).map(|it| format!("certificate {it:064x} the key of host {it} was in a backup\n")).collect();
+    fs::write(folder.join("many.txt"), lines + "user " + AGENT + "\n")?;
+    ok(revoke(folder, "add", &["--from", &folder.join("many.txt").display().to_string()])?)?;
+    let section = json!({"list": folder.join("revoked.json"), "publicKey": folder.join("revoke.pub")});
+    gate.change("", json!({"revocation": section}))?;
+    gate.event("revocation-list")?;
+    let answer = gate.review(TWIN)?;
+    ensure!(is_denied(&answer) && answer.to_string().contains("is revoked"), "{answer}");
+    Ok(())
+}
+
+#[test]
 fn what_is_wrong_with_an_entry_a_key_or_a_list_is_said_and_nothing_is_written() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let folder = folder.path();

@@ -372,7 +372,7 @@ fn limits(field: &Field, faults: &mut Faults) -> Option<Limits> {
     });
     let memory = at.optional("memory").map_or(Some(default.memory), |it| {
         // From one page of WebAssembly to what the pool reserves for a slot.
-        it.quantity(("64KiB", 64 << 10), ("16MiB", 16 << 20), faults)
+        it.quantity(("64KiB", 64 << 10), ("64MiB", 64 << 20), faults)
     });
     let fuel = at.optional("fuel").map_or(Some(default.fuel), |it| it.whole(10_000, 100_000_000, faults));
     Some(Limits { deadline: deadline?, memory: memory?, fuel: fuel? })

@@ -1,6 +1,6 @@
 //! What one call of a plugin may cost, and the names of the ways to fail.
 
-use super::sandbox::TICK;
+use super::sandbox::{MAX_MEMORY, SPARE, TICK};
 use cpu_time::ThreadTime;
 use std::time::{Duration, Instant};
 use wasmtime::{
@@ -33,13 +33,14 @@ impl Bounds {
         memory: 8 << 20,
         output: 64 << 10,
     };
-    /// A config is parsed once, and its snapshot is read back as one list: the size of the memory.
+    /// A config is parsed once, a hundred thousand revoked credentials among it, and its snapshot is read back as one
+    /// list: the size of the memory.
     pub const INIT: Bounds = Bounds {
-        fuel: 200_000_000,
+        fuel: 2_000_000_000,
         deadline: Duration::from_secs(5),
         patience: Duration::from_secs(60),
-        memory: 16 << 20,
-        output: 32 << 20,
+        memory: MAX_MEMORY,
+        output: 2 * MAX_MEMORY,
     };
 
     /// Grants what a call may use up. Memory is not among it: that bound is the [`Ledger`]'s, for good.
@@ -139,6 +140,8 @@ fn ticks(time: Duration) -> u64 {
 /// What is counted while a call runs. It says by type, not only by text, that memory was what ran out.
 pub(super) struct Ledger {
     memory: StoreLimits,
+    /// What was granted besides, in bytes.
+    besides: usize,
     clock: Clock,
 }
 
@@ -156,7 +159,12 @@ impl Ledger {
             .instances(4)
             // A refused grow ends the call. A plugin that saw -1 could answer differently, and replay would break.
             .trap_on_grow_failure(true);
-        Ledger { memory: limits.build(), clock: Clock::start(bounds) }
+        Ledger { memory: limits.build(), besides: 0, clock: Clock::start(bounds) }
+    }
+
+    /// Grants the pages in which wizer's accessors put what they read, however full the memory is.
+    pub(super) fn let_accessors_in(&mut self) {
+        self.besides = SPARE;
     }
 
     /// Puts the limits into force that are not a matter of one call.
@@ -170,6 +178,7 @@ impl Ledger {
 
 impl ResourceLimiter for Ledger {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        let desired = desired.saturating_sub(self.besides);
         self.memory.memory_growing(current, desired, maximum).map_err(|error| error.context(MemoryRefused))
     }
 

@@ -58,7 +58,7 @@ fn pool() -> PoolingAllocationConfig {
         .max_core_instances_per_component(4)
         .max_memories_per_component(1)
         .max_tables_per_component(2)
-        .max_memory_size(MAX_MEMORY)
+        .max_memory_size(MAX_MEMORY + SPARE)
         .linear_memory_keep_resident(4 * 1024 * KIB)
         .table_keep_resident(64 * KIB)
         .pagemap_scan(Enabled::Auto); // Linux 6.7 and newer
@@ -86,5 +86,7 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 /// many are alive at once. Callers beyond it wait in front of the pool, not inside it.
 pub(super) const SLOTS: u32 = 64;
 const KIB: usize = 1024;
-/// The ceiling of what a config may grant.
-pub const MAX_MEMORY: usize = 16 * 1024 * KIB;
+/// The ceiling of what a config may grant. A slot reserves addresses for it, and no memory.
+pub const MAX_MEMORY: usize = 64 * 1024 * KIB;
+/// Each of wizer's accessors grows the memory by a page of 64 KiB when it is called.
+pub(super) const SPARE: usize = 1024 * KIB;

@@ -35,6 +35,7 @@ impl<'a> Instrumented<'a> {
         instance.init(config).map_err(LoadError::Init)?.map_err(LoadError::config)?;
         // What follows runs wizer's own accessors only. It must not fail for what `init` has used up.
         instance.refill(&Bounds::INIT).map_err(LoadError::Init)?;
+        instance.store.data_mut().let_accessors_in();
         let snapshot = ready(self.wizer.snapshot_component(&self.original, &mut Accessors(instance)));
         snapshot.map_err(LoadError::Snapshot)
     }

@@ -48,4 +48,7 @@ fn more_than_fits_is_not_signed() {
     let mut list = list();
     list.revoked.insert(Kind::Uids, (0..MOST).map(|it| (it.to_string(), String::new())).collect());
     assert_eq!(list.check().unwrap_err(), "has 100001 entries; at most 100000 fit into the plugin's memory");
+    list.revoked = [(Kind::Uids, [("17".into(), "x".repeat(MOST_BYTES))].into())].into();
+    let why = list.check().unwrap_err();
+    assert!(why.starts_with("has 16777218 bytes") && why.ends_with("shorten the reasons"), "{why}");
 }

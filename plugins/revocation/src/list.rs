@@ -1,37 +1,58 @@
-//! A list of what is revoked: read once, in order, found by halving.
+//! A list of what is revoked: read once, in order, found by halving, behind a filter that answers for almost everybody who
+//! is not on it.
 
 use sdk::{JsonSchema, schemars, serde};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use std::{borrow::Borrow, fmt, marker::PhantomData};
+use std::{
+    borrow::Borrow,
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher},
+    marker::PhantomData,
+};
+use xorf::{BinaryFuse16, Filter};
 
 /// What a list holds.
-pub trait Key: Ord + Clone {
+pub trait Key: Ord + Hash + Clone {
     /// From the text of an entry.
     fn read(text: &str) -> Result<Self, String>;
 }
 
 /// SHA-256 of a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
-/// Entries in order, each once. In JSON a list, or a map from entry to reason.
+/// Entries, each once. In JSON a list, or a map from entry to reason.
 pub struct List<K> {
-    keys: Vec<K>,
-    /// Those that have one; a reason for each of many would be as long as the list.
-    reasons: Vec<(K, Box<str>)>,
+    /// None for a short list. A page of memory that was read once costs every later decision 20 ns when its sandbox is put back;
+    /// a search would have read all of them soon, and the filter has 60 for a hundred thousand entries.
+    filter: Option<BinaryFuse16>,
+    /// In order, each with the place of its reason.
+    entries: Vec<(K, usize)>,
+    /// Each once: many credentials are revoked for one reason.
+    reasons: Vec<Box<str>>,
 }
 
 impl<K: Key> List<K> {
     /// Why it is revoked, to be put into a sentence: empty, or ` (REASON)`. None if it is not.
-    pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<String>
+    pub fn find<Q: Ord + Hash + ?Sized>(&self, key: &Q) -> Option<String>
     where
         K: Borrow<Q>,
     {
-        self.keys.binary_search_by(|it| it.borrow().cmp(key)).ok()?;
-        let reason = self.reasons.binary_search_by(|(it, _)| it.borrow().cmp(key)).ok();
-        let reason = reason.and_then(|at| self.reasons.get(at));
-        Some(reason.map_or_else(String::new, |(_, reason)| format!(" ({reason})")))
+        if self.filter.as_ref().is_some_and(|filter| !filter.contains(&hash(key))) {
+            return None;
+        }
+        let at = self.entries.binary_search_by(|(it, _)| it.borrow().cmp(key)).ok()?;
+        let reason = self.entries.get(at).and_then(|(_, reason)| self.reasons.get(*reason)).filter(|it| !it.is_empty());
+        Some(reason.map_or_else(String::new, |reason| format!(" ({reason})")))
     }
+}
+
+/// The same in each instance, and in each run.
+fn hash<K: Hash + ?Sized>(key: &K) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Key for Box<str> {
@@ -57,7 +78,7 @@ impl Key for Fingerprint {
 }
 
 /// A serial number and who issued it, in one form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Serial(Box<str>);
 
 impl Key for Serial {
@@ -98,17 +119,23 @@ fn digit(byte: u8) -> Option<u8> {
 
 impl<K> Default for List<K> {
     fn default() -> List<K> {
-        List { keys: Vec::new(), reasons: Vec::new() }
+        List { filter: None, entries: Vec::new(), reasons: Vec::new() }
     }
 }
 
 impl<'de, K: Key> Deserialize<'de> for List<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List<K>, D::Error> {
-        let mut list = deserializer.deserialize_any(Entries(PhantomData))?;
-        list.keys.sort_unstable();
-        list.keys.dedup();
-        list.keys.shrink_to_fit();
-        list.reasons.sort_unstable();
+        let mut list: List<K> = deserializer.deserialize_any(Entries(PhantomData))?;
+        list.entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        list.entries.dedup_by(|a, b| a.0 == b.0);
+        list.entries.shrink_to_fit();
+        if list.entries.len() > SHORT {
+            let mut hashes: Vec<_> = list.entries.iter().map(|(key, _)| hash(key)).collect();
+            hashes.sort_unstable();
+            hashes.dedup();
+            // Without one, each search goes all the way.
+            list.filter = BinaryFuse16::try_from(&hashes).ok();
+        }
         Ok(list)
     }
 }
@@ -126,19 +153,20 @@ impl<'de, K: Key> Visitor<'de> for Entries<K> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<List<K>, A::Error> {
         let mut list = List::default();
         while let Some(key) = entries.next_element_seed(Entry(PhantomData))? {
-            list.keys.push(key);
+            list.entries.push((key, usize::MAX));
         }
         Ok(list)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<List<K>, A::Error> {
         let mut list = List::default();
-        while let Some(key) = entries.next_key_seed(Entry::<K>(PhantomData))? {
-            let reason: Box<str> = entries.next_value()?;
-            if !reason.is_empty() {
-                list.reasons.push((key.clone(), reason));
-            }
-            list.keys.push(key);
+        let mut places = HashMap::<Box<str>, usize, BuildHasherDefault<DefaultHasher>>::default();
+        while let Some((key, reason)) = entries.next_entry_seed(Entry(PhantomData), PhantomData::<Box<str>>)? {
+            let place = *places.entry(reason.clone()).or_insert_with(|| {
+                list.reasons.push(reason);
+                list.reasons.len().saturating_sub(1)
+            });
+            list.entries.push((key, place));
         }
         Ok(list)
     }
@@ -184,3 +212,6 @@ impl<K> JsonSchema for List<K> {
         })
     }
 }
+
+/// Some pages, which stay in reach anyway.
+const SHORT: usize = 256;

@@ -28,6 +28,23 @@ fn a_list_and_a_map_find_the_same_and_a_map_says_why() {
 }
 
 #[test]
+fn each_of_many_is_found_and_nobody_else() {
+    for count in [0_u32, 1, 2, 127, 5_000] {
+        let digest = |number: u32| format!("{number:064x}");
+        let even: Vec<_> = (0..count).map(|it| 2 * it).collect();
+        let names: Vec<_> = even.iter().map(|it| format!("user-{it}")).collect();
+        let digests: Vec<_> = even.iter().map(|it| digest(*it)).collect();
+        let config = parse(&format!(r#"{{"users": {names:?}, "certificates": {digests:?}}}"#)).ok().unwrap();
+        for number in 0..2 * count + 2 {
+            let is_there = number % 2 == 0 && number < 2 * count;
+            assert_eq!(config.users.find(format!("user-{number}").as_str()).is_some(), is_there, "{number} of {count}");
+            let digest = Fingerprint::read(&digest(number)).unwrap();
+            assert_eq!(config.certificates.find(&digest).is_some(), is_there, "{number} of {count}");
+        }
+    }
+}
+
+#[test]
 fn a_fingerprint_is_read_in_every_form_that_openssl_prints() {
     let plain = "ab".repeat(32);
     let colons = ["AB"; 32].join(":");
