@@ -1,5 +1,6 @@
 //! Puts the parts together: binds everything first, then runs until told to stop, and drains.
 
+mod anchors;
 mod approving;
 mod cluster;
 mod disk;
@@ -44,7 +45,7 @@ use wire::Event;
 use witnesses::{Source, Witnesses};
 
 pub use disk::replace;
-pub use load::{Fault, activate, chain, compile_cache, specs};
+pub use load::{Fault, activate, chain, compile_cache, modules, specs};
 
 /// A gate that has all its addresses, plugins and files, and waits to be run.
 pub struct Bound {
@@ -224,7 +225,7 @@ impl Bound {
         }
         note(handle.as_ref(), "started", "the gate serves", &[]);
         let board = Arc::new(Mutex::new(witnesses.board()));
-        witnesses.spawn(&doors, &judge, &board, &stop);
+        witnesses.spawn(&doors, &judge, &board, handle.clone(), &stop);
         if let Some(approving) = approving {
             approving.spawn(&doors, &stop);
         }

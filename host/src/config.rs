@@ -236,6 +236,11 @@ pub struct Fault {
 }
 
 impl Config {
+    /// The file that says who issues kubelets' serving certificates.
+    pub fn kubelet_ca(&self) -> Option<&PathBuf> {
+        self.posture.as_ref()?.probes.as_ref()?.kubelet_ca.as_ref()
+    }
+
     /// Reads a configuration; or every fault in it, in the order of the file.
     pub fn parse(text: &str, origin: &str) -> Result<Config, Vec<Fault>> {
         let document = raw::read(text, origin).map_err(|fault| vec![fault])?;

@@ -24,7 +24,7 @@ use std::{
 use table::{Place, Record, Table};
 use wire::{Event, LaneId, Witness};
 
-pub use claims::{About, Claim, FileClaims, FileFault, Found, PROBE_TTL, ProbeReport, ReadOnly, Says, TlsFound};
+pub use claims::{About, Claim, FileClaims, FileFault, Found, PROBE_TTL, ProbeReport, Proof, ReadOnly, Says, TlsFound};
 pub use evidence::{Evidence, Field, Known, Value};
 pub use state::{Authz, Bypass, Client, Label, Needs, Server, Shown, Transport, Tunnel, Vector};
 pub use table::NodeEntry;

@@ -1,80 +1,103 @@
-//! Looks at kubelets as a stranger does: connects, reads the certificate, asks once without credentials, and hangs up.
+//! Looks at servers as a stranger does: connects, reads the certificate, asks once without credentials, and hangs up.
 //!
-//! It owns the dialling, and dials nothing without a permit. It reports what it found, and no verdict on who may what.
+//! It owns the dialling, and dials nothing without a permit. What the certificates are worth the path's plugin tells.
 //! Whatever answers is bounded in bytes and time: a probe reads one status line, never a body.
 
 mod dial;
-mod trust;
+mod shown;
 
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    judge::Permit,
-    posture::{Found, ProbeReport, ReadOnly, TlsFound},
+    certificate,
+    judge::{Judge, Permit},
+    peer::{Name, Peer, Role},
+    posture::{Found, ProbeReport, ReadOnly, Shown, TlsFound},
 };
 use dial::Dialled;
-use rustls::{ClientConfig, ProtocolVersion, pki_types::ServerName};
+use rustls::{
+    ClientConfig, ProtocolVersion,
+    pki_types::{CertificateDer, ServerName},
+};
 use std::{fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    task::spawn_blocking,
     time::{Instant, timeout_at},
 };
 use tokio_rustls::TlsConnector;
-
-pub use trust::{ReadTrust, Trust};
+use wire::{Certificate, Path, Verified};
 
 /// Whom to look at, and the permits for it.
 #[derive(Clone, Debug)]
 pub struct Target {
-    pub node: String,
-    pub kubelet: Permit,
+    /// Whose plugin verifies it, and what it is asked.
+    pub path: Path,
+    pub server: Permit,
+    /// As it is dialled; its address without one.
+    pub name: Option<String>,
+    /// The Node that it must be, and its own addresses and names, if known.
+    pub node: Option<String>,
+    pub addresses: Vec<String>,
     /// None: nobody looks whether there is one.
     pub read_only: Option<Permit>,
 }
 
-/// Looks at kubelets. One for all of them.
-#[derive(Debug)]
+/// Looks at servers. One for all of them.
 pub struct Prober {
-    trust: Option<Trust>,
+    judge: Arc<Judge>,
     tls: ClientConfig,
     limit: Duration,
 }
 
+impl Target {
+    /// What tells without credentials whether callers without a name get in; nothing where a request could do something.
+    fn question(&self) -> Option<&'static str> {
+        match self.path {
+            Path::ApiserverToKubelet => Some("/pods"),
+            Path::NodeToApiserver => Some("/api"),
+            _ => None,
+        }
+    }
+}
+
 impl Prober {
-    /// Without a CA no certificate counts as the cluster's.
+    /// Asks this judge about certificates.
     ///
     /// # Errors
     /// The cryptography that this program is built with has no protocol to offer.
-    pub fn new(trust: Option<Trust>) -> Result<Prober, rustls::Error> {
-        Ok(Prober { trust, tls: dial::stranger()?, limit: LIMIT })
+    pub fn new(judge: Arc<Judge>) -> Result<Prober, rustls::Error> {
+        Ok(Prober { judge, tls: dial::stranger()?, limit: LIMIT })
     }
 
     /// Looks once. It always answers, within some seconds; `now` is in ms since 1970.
     pub async fn look(&self, target: &Target, now: u64) -> ProbeReport {
-        let address = target.kubelet.address();
+        let address = target.server.address();
         let deadline = Instant::now().checked_add(self.limit).unwrap_or_else(Instant::now);
-        let kubelet = self.kubelet(target, now, deadline);
+        let server = self.server(target, now, deadline);
         let read_only = async {
             match &target.read_only {
                 Some(permit) => Some(read_only(permit, deadline).await),
                 None => None,
             }
         };
-        let (found, read_only) = tokio::join!(kubelet, read_only);
-        ProbeReport { node: target.node.clone(), address: address.to_string(), at: now, found, read_only }
+        let (found, read_only) = tokio::join!(server, read_only);
+        let node = target.node.clone().unwrap_or_default();
+        ProbeReport { node, address: address.to_string(), at: now, found, read_only }
     }
 
-    async fn kubelet(&self, target: &Target, now: u64, deadline: Instant) -> Found {
-        let address = target.kubelet.address();
-        let stream = match timeout_at(deadline, dial::dial(&target.kubelet)).await {
+    async fn server(&self, target: &Target, now: u64, deadline: Instant) -> Found {
+        let address = target.server.address();
+        let stream = match timeout_at(deadline, dial::dial(&target.server)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Found::Silent(format!("connect to {address}: {error}")),
             Err(_) => return Found::Silent(format!("connect to {address}: no answer in time")),
         };
         let (tls, asked) = dial::asked(&self.tls);
         let (stream, hello) = Dialled::new(stream);
-        let name = ServerName::IpAddress(address.ip().into());
+        let ip = || ServerName::IpAddress(address.ip().into());
+        let name = target.name.as_ref().and_then(|it| ServerName::try_from(it.clone()).ok()).unwrap_or_else(ip);
         let connecting = TlsConnector::from(Arc::new(tls)).connect(name, stream);
         let mut stream = match timeout_at(deadline, connecting).await {
             Ok(Ok(stream)) => stream,
@@ -85,24 +108,76 @@ impl Prober {
             Err(_) => return not_tls(&hello.begin(), &"the handshake came to no end"),
         };
         let (_, connection) = stream.get_ref();
-        let chain = connection.peer_certificates().unwrap_or_default();
+        let chain = connection.peer_certificates().unwrap_or_default().to_vec();
         let version = match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
             Some(_) | None => "TLS",
         };
-        let seen = trust::judge(self.trust.as_ref(), chain, &target.node, address, now);
-        let digests = chain.iter().take(MOST_CHAIN).map(|it| trust::sha256(it)).collect();
-        let stranger = status(&mut stream, "/pods", address, deadline).await;
+        let stranger = match target.question() {
+            Some(path) => status(&mut stream, path, address, deadline).await,
+            None => None,
+        };
+        let (shown, note, certificate) = self.verify(target, &chain, now).await;
         Found::Tls(Box::new(TlsFound {
             version: version.into(),
-            shown: seen.shown,
-            note: seen.note,
-            certificate: seen.certificate,
-            chain: digests,
+            shown,
+            note,
+            certificate,
             asks_for_certificate: asked.was_asked(),
             stranger,
         }))
+    }
+
+    /// What the chain is worth, and its first certificate with what was found.
+    async fn verify(
+        &self,
+        target: &Target,
+        chain: &[CertificateDer<'static>],
+        now: u64,
+    ) -> (Option<Shown>, String, Option<Certificate>) {
+        let address = target.server.address();
+        let Some(leaf) = chain.first() else {
+            return (Some(Shown::Untrusted), "no certificate was shown".into(), None);
+        };
+        let peer = Peer {
+            chain: chain.iter().map(|it| it.to_vec()).collect(),
+            role: Role::Server,
+            name: match &target.name {
+                Some(name) => Name::Dns(name.clone()),
+                None => Name::Ip(address.ip().to_canonical()),
+            },
+            node: target.node.clone(),
+            facts: target.addresses.iter().map(|it| (ADDRESS.to_owned(), it.clone())).collect(),
+        };
+        let (judge, path) = (self.judge.clone(), target.path);
+        // It takes a hundred microseconds and more, which no decision should wait for.
+        let Ok(judged) = spawn_blocking(move || judge.verify(path, now, &peer)).await else {
+            return (None, "verifying it broke off".into(), None);
+        };
+        let Some(mut certificate) = certificate::shown(leaf, purpose(target.path), &address.to_string()) else {
+            return (Some(Shown::Untrusted), "what was shown is no certificate that can be read".into(), None);
+        };
+        certificate.node = target.node.clone().unwrap_or_default();
+        let (shown, note) = shown::shown(&judged, &certificate, &certificate.node);
+        certificate.verified = Some(Verified {
+            by: path.to_string(),
+            at: now,
+            is_accepted: judged.is_accepted,
+            path: judged.path,
+            findings: judged.findings,
+            chain: chain.iter().take(MOST_CHAIN).map(|it| certificate::link(it)).collect(),
+        });
+        (shown, note, Some(certificate))
+    }
+}
+
+fn purpose(path: Path) -> &'static str {
+    match path {
+        Path::ApiserverToKubelet => "a kubelet serves with it",
+        Path::NodeToApiserver => "kube-apiserver serves with it",
+        Path::Tunnel => "a tunnel's end serves with it",
+        _ => "an endpoint serves with it",
     }
 }
 
@@ -166,5 +241,7 @@ fn not_tls(begin: &[u8], error: &impl ToString) -> Found {
 const LIMIT: Duration = Duration::from_secs(5);
 /// Real chains have two or three.
 const MOST_CHAIN: usize = 10;
+/// A name or address of the Node, as plugins are told.
+const ADDRESS: &str = "pathgate.io/node-address";
 /// `HTTP/1.1 401`.
 const STATUS_LINE: usize = 12;

@@ -24,8 +24,8 @@ pub use entry::{Entry, Event, Gap, Row};
 pub use finding::{Finding, Severity};
 pub use paths::{Path, Source, Traversal};
 pub use plugin::{
-    Certificate, DecisionDetail, DecisionPage, Explained, FailureCount, Hit, PluginActs, PluginInfo, PluginLimits,
-    RuleText,
+    Certificate, DecisionDetail, DecisionPage, Explained, FailureCount, Hit, Link, PluginActs, PluginInfo,
+    PluginLimits, RuleText, Verified,
 };
 pub use query::Query;
 pub use request::{Operator, Request, Requirement, Resource, Target};

@@ -1,6 +1,6 @@
 //! What is loaded, and what it did.
 
-use crate::{Failure, Row};
+use crate::{Failure, Finding, Row};
 use serde::{Deserialize, Serialize};
 
 /// A plugin in force.
@@ -144,4 +144,33 @@ pub struct Certificate {
     pub from: String,
     #[serde(default)]
     pub node: String,
+    /// What a plugin says of it, where one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
+}
+
+/// What the plugin of a path makes of the chain that a peer sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verified {
+    pub by: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub at: u64,
+    pub is_accepted: bool,
+    /// SHA-256 of each certificate of the path, leaf first, anchor last; empty unless accepted.
+    pub path: Vec<String>,
+    pub findings: Vec<Finding>,
+    /// What was sent, leaf first.
+    pub chain: Vec<Link>,
+}
+
+/// A certificate of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// SHA-256 of its DER, in hex.
+    pub sha256: String,
+    pub subject: String,
+    pub issuer: String,
+    pub not_after: u64,
 }

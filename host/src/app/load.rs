@@ -1,6 +1,9 @@
 //! From a configuration to plugins that may decide.
 
-use super::revocations::{self, InForce};
+use super::{
+    anchors,
+    revocations::{self, InForce},
+};
 use crate::{
     config::{Config, Module, PluginConfig},
     judge::{self, Judge, lock_outs},
@@ -21,9 +24,13 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads every module that a configuration names, and the revocation list; or every fault.
+/// Reads every module that a configuration names, the authority of kubelets, and the revocation list; or every fault.
 pub fn specs(config: &Config) -> Result<(Vec<Spec>, Option<InForce>), Vec<Fault>> {
     let mut specs = modules(config)?;
+    if let Some(file) = config.kubelet_ca() {
+        let fault = |message| vec![Fault { place: "posture.probes.kubeletCA".to_owned(), message }];
+        anchors::apply(file, &mut specs).map_err(fault)?;
+    }
     let Some(section) = &config.revocation else { return Ok((specs, None)) };
     match revocations::apply(section, &mut specs) {
         Ok(in_force) => Ok((specs, Some(in_force))),
@@ -31,7 +38,8 @@ pub fn specs(config: &Config) -> Result<(Vec<Spec>, Option<InForce>), Vec<Fault>
     }
 }
 
-fn modules(config: &Config) -> Result<Vec<Spec>, Vec<Fault>> {
+/// Reads every module that a configuration names, and no other file: what plugins are asked about follows from it.
+pub fn modules(config: &Config) -> Result<Vec<Spec>, Vec<Fault>> {
     let builtin = plugins::builtin();
     let Some(listed) = &config.plugins else {
         return Ok(builtin

@@ -253,7 +253,7 @@ pub(super) fn stamps(config: &Config) -> Vec<String> {
     });
     // A list may be long, and is replaced as a whole.
     let lists = config.revocation.iter().flat_map(|it| [&it.list, &it.public_key]);
-    let lists = lists.map(|path| match fs::metadata(path) {
+    let lists = lists.chain(config.kubelet_ca()).map(|path| match fs::metadata(path) {
         Ok(meta) => format!("{} {:?}", meta.len(), meta.modified().ok()),
         Err(error) => error.to_string(),
     });

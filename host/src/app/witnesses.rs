@@ -7,6 +7,7 @@ use super::{
 use crate::{
     board::Board,
     config::PostureConfig,
+    journal::Journal,
     judge::{self, Judge},
     posture::{Options, Posture},
 };
@@ -53,6 +54,7 @@ impl Witnesses {
         tasks: &TaskTracker,
         judge: &Arc<Judge>,
         board: &Arc<Mutex<Board>>,
+        journal: Option<Journal>,
         stop: &CancellationToken,
     ) {
         let (findings, found) = mpsc::channel(FINDINGS);
@@ -74,7 +76,7 @@ impl Witnesses {
             tasks.spawn(files.instrument(info_span!("files")));
         }
         if let Some(probes) = self.posture.probes {
-            let probes = watch::probes(probes, stocked, findings, stop.child_token());
+            let probes = watch::probes(probes, judge.clone(), journal, stocked, findings, stop.child_token());
             tasks.spawn(probes.instrument(info_span!("probes")));
         }
         tasks.spawn(hear(found, board.clone(), stop.child_token()).instrument(info_span!("posture")));

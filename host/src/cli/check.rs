@@ -4,7 +4,7 @@ mod report;
 
 use super::{Ending, Faults, ask::at, read, read_config};
 use crate::{
-    app::{compile_cache, specs},
+    app::{compile_cache, modules},
     authorization::{self, Conditions, Document, Expected, Finding, Lead, MASTERS, NO_WEBHOOK, Report, WRONG},
     config::Config,
     judge,
@@ -190,7 +190,7 @@ impl Check {
 /// What the plugins of a configuration are asked about.
 pub(super) fn questions(config: &Config) -> Result<Conditions, Faults> {
     let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
-    let set = plugins.prepare(specs(config)?.0).map_err(|faults| {
+    let set = plugins.prepare(modules(config)?).map_err(|faults| {
         Faults(faults.iter().map(|(name, error)| format!("plugin `{name}`: {}", crate::app::chain(error))).collect())
     })?;
     // In the shadow too: what it would refuse is what it is there to tell.

@@ -1,10 +1,11 @@
 //! Peers: what the path's plugin and `revocation` say of one, and what it comes to. Whatever fails refuses.
 
+use super::Judge;
 use crate::{
     peer::{Outcome, Peer, Verdict},
     plugins::{Failed, digest},
 };
-use wire::{Finding, Severity};
+use wire::{Failure, Finding, Path, Severity};
 
 /// What comes of a peer, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,19 @@ pub struct Judged {
     /// SHA-256 of each certificate, leaf first, anchor last, in hex; empty unless accepted.
     pub path: Vec<String>,
     pub findings: Vec<Finding>,
+}
+
+impl Judge {
+    /// Judges a peer by the plugin of this path and by `revocation`, as they are loaded. `now` is in ms since 1970.
+    pub fn verify(&self, path: Path, now: u64, peer: &Peer) -> Judged {
+        let set = self.plugins.current();
+        let ask = |name: &str| {
+            let plugin = set.plugins.iter().find(|it| it.name == name)?;
+            Some(self.plugins.verify(plugin, now, peer))
+        };
+        let missing = || Err(Failed { kind: Failure::NotReady, detail: format!("`{path}` is not loaded") });
+        self::peer(peer, ask(path.as_str()).unwrap_or_else(missing), ask("revocation"))
+    }
 }
 
 /// Combines: accepted is who the path's plugin accepts and nobody refuses.
@@ -54,7 +68,6 @@ fn no_answer(who: &str, failed: &Failed) -> Finding {
 mod tests {
     use super::*;
     use crate::peer::{Name, Role};
-    use wire::Failure;
 
     fn asked() -> Peer {
         let chain = vec![b"leaf".to_vec(), b"unused".to_vec(), b"between".to_vec()];

@@ -2,7 +2,7 @@
 //! of probes.
 
 use super::{
-    evidence::Evidence,
+    evidence::{Evidence, Value as _},
     state::{Authz, Bypass, Client, Server, Shown, Transport, Tunnel, Vector},
     table::Place,
 };
@@ -60,6 +60,33 @@ pub enum Says {
     Bypass(Bypass),
 }
 
+impl Says {
+    /// In words.
+    pub fn says(self) -> &'static str {
+        match self {
+            Says::Transport(it) => it.says(),
+            Says::Shown(it) => it.says(),
+            Says::Server(it) => it.says(),
+            Says::Client(it) => it.says(),
+            Says::Authz(it) => it.says(),
+            Says::Tunnel(it) => it.says(),
+            Says::Bypass(it) => it.says(),
+        }
+    }
+
+    pub fn is_good(self) -> bool {
+        match self {
+            Says::Transport(it) => it.is_good(),
+            Says::Shown(it) => it.is_good(),
+            Says::Server(it) => it.is_good(),
+            Says::Client(it) => it.is_good(),
+            Says::Authz(it) => it.is_good(),
+            Says::Tunnel(it) => it.is_good(),
+            Says::Bypass(it) => it.is_good(),
+        }
+    }
+}
+
 /// What a probe of one kubelet found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeReport {
@@ -88,13 +115,11 @@ pub enum Found {
 pub struct TlsFound {
     /// As `TLS 1.3`.
     pub version: String,
-    /// None if there was no CA to check against; what is wrong with the certificate in itself is said all the same.
+    /// None if there was nobody to verify it by; what is wrong with the certificate in itself is said all the same.
     pub shown: Option<Shown>,
     /// What is right or wrong with the certificate, in words.
     pub note: String,
     pub certificate: Option<wire::Certificate>,
-    /// SHA-256 of the whole chain in the order in which it was sent, in hex.
-    pub chain: Vec<String>,
     pub asks_for_certificate: bool,
     /// The HTTP status of `GET /pods` without credentials; none if there was no answer.
     pub stranger: Option<u16>,
@@ -186,67 +211,76 @@ impl Claims {
     }
 }
 
+/// One thing that a probe proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    pub says: Says,
+    /// The address that was dialled.
+    pub from: Arc<str>,
+    pub note: Arc<str>,
+}
+
 impl ProbeReport {
-    /// Puts onto a lane of its node what was found there.
-    pub(super) fn onto(&self, lane: LaneId, vector: &mut Vector) {
-        let told = |from: &str| Told {
-            strength: Strength::Proved,
-            witness: Witness::Probes,
-            from: from.into(),
-            at: self.at,
-            ttl: PROBE_TTL,
+    /// What it proves. No news is no evidence: what was known runs out by itself.
+    pub fn proofs(&self) -> Vec<Proof> {
+        let mut proofs = Vec::new();
+        let mut put = |says, from: &str, note: &str| {
+            proofs.push(Proof { says, from: from.into(), note: note.into() });
         };
-        let at = told(&self.address);
+        let at = &self.address;
         match &self.found {
-            // No news is no evidence: what was known runs out by itself.
             Found::Silent(_) | Found::Foreign(_) => {}
-            Found::Plaintext => {
-                let note = format!("plain HTTP on {}", self.address);
-                at.put(Says::Transport(Transport::Plaintext), &note.into(), vector);
-            }
+            Found::Plaintext => put(Says::Transport(Transport::Plaintext), at, &format!("plain HTTP on {at}")),
             Found::Tls(tls) => {
-                let note = format!("{} on {}", tls.version, self.address);
-                at.put(Says::Transport(Transport::Tls), &note.into(), vector);
+                put(Says::Transport(Transport::Tls), at, &format!("{} on {at}", tls.version));
                 if let Some(shown) = tls.shown {
-                    at.put(Says::Shown(shown), &tls.note.as_str().into(), vector);
+                    put(Says::Shown(shown), at, &tls.note);
                 }
-                stranger(tls.stranger, lane, &at, vector);
+                let (client, authz, note) = stranger(tls.stranger);
+                if let Some(client) = client {
+                    put(Says::Client(client), at, note);
+                }
+                if let Some(authz) = authz {
+                    put(Says::Authz(authz), at, note);
+                }
             }
         }
         match &self.read_only {
-            Some(ReadOnly::Open { address }) if lane == LaneId::Direct => {
-                let note = format!("{address} answers anyone, in plaintext");
-                told(address).put(Says::Bypass(Bypass::Open), &note.into(), vector);
+            Some(ReadOnly::Open { address }) => {
+                put(Says::Bypass(Bypass::Open), address, &format!("{address} answers anyone, in plaintext"));
             }
-            Some(ReadOnly::Closed { address }) if lane == LaneId::Direct => {
-                let note = format!("{address} is closed");
-                told(address).put(Says::Bypass(Bypass::Closed), &note.into(), vector);
+            Some(ReadOnly::Closed { address }) => {
+                put(Says::Bypass(Bypass::Closed), address, &format!("{address} is closed"));
             }
-            Some(ReadOnly::Open { .. } | ReadOnly::Closed { .. } | ReadOnly::Silent { .. }) | None => {}
+            Some(ReadOnly::Silent { .. }) | None => {}
+        }
+        proofs
+    }
+
+    /// Puts onto a lane of its node what was found there.
+    pub(super) fn onto(&self, lane: LaneId, vector: &mut Vector) {
+        for Proof { says, from, note } in self.proofs() {
+            // How callers are known, and a second door, are matters of who calls directly.
+            if lane != LaneId::Direct && matches!(says, Says::Client(_) | Says::Bypass(_)) {
+                continue;
+            }
+            let told = Told { strength: Strength::Proved, witness: Witness::Probes, from, at: self.at, ttl: PROBE_TTL };
+            told.put(says, &note, vector);
         }
     }
 }
 
 /// What the answer to a call without credentials proves.
-fn stranger(status: Option<u16>, lane: LaneId, at: &Told, vector: &mut Vector) {
-    let mut put = |client: Client, authz: Option<Authz>, note: &str| {
-        let note: Arc<str> = note.into();
-        if lane == LaneId::Direct {
-            at.put(Says::Client(client), &note, vector);
-        }
-        if let Some(authz) = authz {
-            at.put(Says::Authz(authz), &note, vector);
-        }
-    };
+fn stranger(status: Option<u16>) -> (Option<Client>, Option<Authz>, &'static str) {
     match status {
-        Some(401) => put(Client::Named, None, "401 to a call without credentials"),
-        Some(403) => put(
-            Client::Anonymous,
+        Some(401) => (Some(Client::Named), None, "401 to a call without credentials"),
+        Some(403) => (
+            Some(Client::Anonymous),
             Some(Authz::Delegated),
             "403 to a call without credentials: it took the caller for anonymous, and asked",
         ),
-        Some(200..=299) => put(Client::Anonymous, Some(Authz::AlwaysAllow), "a call without credentials was served"),
-        Some(_) | None => {}
+        Some(200..=299) => (Some(Client::Anonymous), Some(Authz::AlwaysAllow), "a call without credentials was served"),
+        Some(_) | None => (None, None, ""),
     }
 }
 

@@ -41,6 +41,7 @@ values! {
         OtherNode: false = "a certificate of another node",
         OtherAddress: false = "a certificate without the address dialled",
         Outdated: false = "a certificate out of its time",
+        Refused: false = "a certificate that the rules refuse",
     }
 }
 

@@ -1,16 +1,26 @@
 use super::*;
-use crate::{judge::Reach, posture::Shown};
+use crate::{
+    inventory::Inventory,
+    judge::Reach,
+    plugins::{Plugins, Spec, builtin},
+    posture::Shown,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::{
     RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     server::WebPkiClientVerifier,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::LazyLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
+use wire::Severity;
 
 /// The CA of a test's cluster.
 struct Ca {
@@ -28,6 +38,7 @@ impl Ca {
         params.distinguished_name = named(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let certificate = params.self_signed(&key).unwrap();
         let (der, pem) = (certificate.der().clone(), certificate.pem());
         Ca { issuer: Issuer::new(params, key), der, pem }
@@ -36,14 +47,13 @@ impl Ca {
     fn issue(&self, subject: &str, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let mut params = CertificateParams::new(names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name = named(subject);
+        params.distinguished_name.push(DnType::OrganizationName, "system:nodes");
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         Identity(vec![params.signed_by(&key, &self.issuer).unwrap().der().clone()], key)
-    }
-
-    fn trust(&self) -> Trust {
-        Trust::from_pem(self.pem.as_bytes()).unwrap()
     }
 }
 
@@ -123,17 +133,38 @@ async fn serve(tasks: &mut JoinSet<()>, speaks: Speaks) -> SocketAddr {
     address
 }
 
-async fn look(ca: Option<&Ca>, speaks: Speaks) -> Found {
-    let mut tasks = JoinSet::new();
-    let address = serve(&mut tasks, speaks).await;
-    let mut prober = Prober::new(ca.map(Ca::trust)).unwrap();
-    prober.limit = Duration::from_millis(1_500);
-    let target = Target { node: "n1".into(), kubelet: permit(address), read_only: None };
-    prober.look(&target, now()).await.found
+/// Who issues kubelets' certificates here.
+static CA: LazyLock<Ca> = LazyLock::new(|| Ca::new("kubelet-ca"));
+static WITH_CA: LazyLock<Arc<Judge>> = LazyLock::new(|| judge(&[&CA.pem]));
+static WITHOUT_CA: LazyLock<Arc<Judge>> = LazyLock::new(|| judge(&[]));
+
+/// Asks the real plugin.
+fn judge(anchors: &[&str]) -> Arc<Judge> {
+    let plugins = Arc::new(Plugins::new(None).unwrap());
+    let name = "apiserver_to_kubelet";
+    let spec = Spec::new(name, builtin()[name], serde_json::json!({"servers": {"anchors": anchors}}));
+    plugins.activate(plugins.prepare(vec![spec]).unwrap());
+    Arc::new(Judge::new(plugins, None, Inventory::default()))
 }
 
-async fn shown(ca: Option<&Ca>, server: ServerConfig) -> (Option<Shown>, String) {
-    match look(ca, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await {
+fn prober(judge: &Arc<Judge>) -> Prober {
+    Prober { limit: Duration::from_millis(1_500), ..Prober::new(judge.clone()).unwrap() }
+}
+
+fn target(address: SocketAddr, read_only: Option<Permit>) -> Target {
+    let (path, node) = (Path::ApiserverToKubelet, Some("n1".into()));
+    Target { path, server: permit(address), name: None, node, addresses: Vec::new(), read_only }
+}
+
+async fn look(judge: &Arc<Judge>, speaks: Speaks) -> Found {
+    let mut tasks = JoinSet::new();
+    let prober = prober(judge);
+    let address = serve(&mut tasks, speaks).await;
+    prober.look(&target(address, None), now()).await.found
+}
+
+async fn shown(judge: &Arc<Judge>, server: ServerConfig) -> (Option<Shown>, String) {
+    match look(judge, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await {
         Found::Tls(tls) => (tls.shown, tls.note),
         other => panic!("{other:?}"),
     }
@@ -143,24 +174,28 @@ const NODE: &str = "system:node:n1";
 
 #[tokio::test]
 async fn a_certificate_of_the_cluster_for_this_node_and_address_is_genuine() {
-    let ca = Ca::new("kubelet-ca");
+    let ca = &*CA;
     let server = ca.issue(NODE, &["127.0.0.1", "n1"], |_| {}).server(|_| {});
-    let found = look(Some(&ca), Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
+    let found = look(&WITH_CA, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
     let Found::Tls(tls) = found else { panic!("{found:?}") };
     let certificate = tls.certificate.unwrap();
-    assert_eq!(tls.shown, Some(Shown::Genuine));
+    assert_eq!(tls.shown, Some(Shown::Genuine), "{}", tls.note);
     assert_eq!(tls.note, "issued by kubelet-ca, for system:node:n1 and 127.0.0.1, n1");
     assert_eq!((tls.version.as_str(), tls.asks_for_certificate, tls.stranger), ("TLS 1.3", false, Some(401)));
     assert_eq!(
         (certificate.subject.as_str(), certificate.names),
-        ("CN=system:node:n1", vec!["ip:127.0.0.1".into(), "dns:n1".into()])
+        ("CN=system:node:n1, O=system:nodes", vec!["ip:127.0.0.1".into(), "dns:n1".into()])
     );
-    assert_eq!(tls.chain, [certificate.sha256]);
+    let verified = certificate.verified.unwrap();
+    let told: Vec<_> = verified.findings.iter().filter(|it| it.severity == Severity::High).collect();
+    assert_eq!((verified.by.as_str(), verified.is_accepted, told), ("apiserver_to_kubelet", true, vec![]));
+    assert_eq!((verified.path.len(), verified.chain.len(), verified.at > 0), (2, 1, true));
+    assert_eq!((&verified.path[0], &verified.chain[0].sha256), (&certificate.sha256, &certificate.sha256));
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_certificate_is_told_apart() {
-    let (ca, other) = (Ca::new("kubelet-ca"), Ca::new("somebody"));
+    let (ca, other) = (&*CA, Ca::new("somebody"));
     let past = |params: &mut CertificateParams| params.not_after = rcgen::date_time_ymd(2020, 1, 1);
     let client =
         |params: &mut CertificateParams| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -171,36 +206,37 @@ async fn what_is_wrong_with_a_certificate_is_told_apart() {
         ("for another address", ca.issue(NODE, &["10.0.0.1"], |_| {}), Shown::OtherAddress),
         ("for another address and node", ca.issue("system:node:n2", &["10.0.0.1"], |_| {}), Shown::OtherNode),
         ("run out", ca.issue(NODE, &["127.0.0.1"], past), Shown::Outdated),
-        ("for clients", ca.issue(NODE, &["127.0.0.1"], client), Shown::Untrusted),
+        ("for clients", ca.issue(NODE, &["127.0.0.1"], client), Shown::Refused),
+        ("for a service too", ca.issue(NODE, &["127.0.0.1", "a.b.svc"], |_| {}), Shown::Refused),
         ("of another issuer", other.issue(NODE, &["127.0.0.1"], |_| {}), Shown::Untrusted),
         ("a kubelet made itself", kubelet.issue("n1@1700000000", &["n1"], |_| {}), Shown::SelfSigned),
     ];
     for (what, identity, expected) in servers {
-        let (shown, note) = shown(Some(&ca), identity.server(|_| {})).await;
+        let (shown, note) = shown(&WITH_CA, identity.server(|_| {})).await;
         assert_eq!(shown, Some(expected), "{what}: {note}");
     }
 }
 
 #[tokio::test]
 async fn without_a_ca_nothing_is_genuine_and_what_is_wrong_is_told_all_the_same() {
-    let ca = Ca::new("kubelet-ca");
-    let good = shown(None, ca.issue(NODE, &["127.0.0.1"], |_| {}).server(|_| {})).await.0;
-    let bad = shown(None, ca.issue("system:node:n2", &["127.0.0.1"], |_| {}).server(|_| {})).await.0;
+    let ca = &*CA;
+    let good = shown(&WITHOUT_CA, ca.issue(NODE, &["127.0.0.1"], |_| {}).server(|_| {})).await.0;
+    let bad = shown(&WITHOUT_CA, ca.issue("system:node:n2", &["127.0.0.1"], |_| {}).server(|_| {})).await.0;
     assert_eq!((good, bad), (None, Some(Shown::OtherNode)));
 }
 
 #[tokio::test]
 async fn an_old_server_that_asks_for_a_certificate_is_seen_to() {
-    let ca = Ca::new("kubelet-ca");
-    let server = ca.issue(NODE, &["127.0.0.1"], |_| {}).with(&[&rustls::version::TLS12], Some(&ca), |_| {});
-    let found = look(Some(&ca), Speaks::Tls(server.into(), "HTTP/1.1 403 Forbidden\r\n\r\n")).await;
+    let ca = &*CA;
+    let server = ca.issue(NODE, &["127.0.0.1"], |_| {}).with(&[&rustls::version::TLS12], Some(ca), |_| {});
+    let found = look(&WITH_CA, Speaks::Tls(server.into(), "HTTP/1.1 403 Forbidden\r\n\r\n")).await;
     let Found::Tls(tls) = found else { panic!("{found:?}") };
     assert_eq!((tls.version.as_str(), tls.asks_for_certificate, tls.stranger), ("TLS 1.2", true, Some(403)));
 }
 
 #[tokio::test]
 async fn a_copied_certificate_without_its_key_is_no_tls() {
-    let ca = Ca::new("kubelet-ca");
+    let ca = &*CA;
     let Identity(stolen, _) = ca.issue(NODE, &["127.0.0.1"], |_| {});
     let Identity(_, own) = ca.issue("system:node:n2", &["127.0.0.1"], |_| {});
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.serialize_der()));
@@ -219,40 +255,44 @@ async fn a_copied_certificate_without_its_key_is_no_tls() {
         .unwrap()
         .with_no_client_auth()
         .with_cert_resolver(forged);
-    let found = look(Some(&ca), Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
+    let found = look(&WITH_CA, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
     assert!(matches!(&found, Found::Foreign(why) if why.contains("no TLS")), "{found:?}");
 }
 
 #[tokio::test]
 async fn what_is_no_tls_is_told_from_silence_and_from_plain_http() {
-    let plain = look(None, Speaks::Bytes(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request")).await;
+    let plain = look(&WITHOUT_CA, Speaks::Bytes(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request")).await;
     assert_eq!(plain, Found::Plaintext);
-    let ssh = look(None, Speaks::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n")).await;
+    let ssh = look(&WITHOUT_CA, Speaks::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n")).await;
     assert!(matches!(&ssh, Found::Foreign(why) if why.contains("it began with 5353482d322e302d")), "{ssh:?}");
-    let closed = look(None, Speaks::Bytes(b"")).await;
+    let closed = look(&WITHOUT_CA, Speaks::Bytes(b"")).await;
     assert!(matches!(&closed, Found::Foreign(why) if why.contains("no byte came back")), "{closed:?}");
-    let silent = look(None, Speaks::Nothing).await;
+    let silent = look(&WITHOUT_CA, Speaks::Nothing).await;
     assert!(matches!(&silent, Found::Silent(why) if why.contains("said nothing")), "{silent:?}");
 }
 
 #[tokio::test]
 async fn a_chain_without_end_is_refused_and_not_kept() {
-    let ca = Ca::new("kubelet-ca");
+    let ca = &*CA;
     let junk = ca.issue("junk", &["junk"], |_| {}).0.remove(0);
     let server = ca.issue(NODE, &["127.0.0.1"], |_| {}).server(|chain| chain.extend(vec![junk.clone(); 2_000]));
-    let found = look(Some(&ca), Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
+    let found = look(&WITH_CA, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
     assert!(matches!(found, Found::Foreign(_)), "{found:?}");
     let server = ca.issue(NODE, &["127.0.0.1"], |_| {}).server(|chain| chain.extend(vec![junk; 40]));
-    let found = look(Some(&ca), Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
-    assert!(matches!(&found, Found::Tls(tls) if tls.chain.len() == MOST_CHAIN), "{found:?}");
+    let found = look(&WITH_CA, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
+    assert!(matches!(&found, Found::Tls(tls) if links(tls) == MOST_CHAIN), "{found:?}");
+}
+
+fn links(tls: &TlsFound) -> usize {
+    tls.certificate.iter().filter_map(|it| it.verified.as_ref()).map(|it| it.chain.len()).sum()
 }
 
 #[tokio::test]
 async fn an_answer_that_is_no_status_is_none() {
-    let ca = Ca::new("kubelet-ca");
+    let ca = &*CA;
     for answer in ["", "HTTP/1.1 4", "HTTP/9 401 ok!", "HTTP/1.1 999 \r\n", "\u{1f980}\u{1f980}\u{1f980}\u{1f980}"] {
         let server = ca.issue(NODE, &["127.0.0.1"], |_| {}).server(|_| {});
-        let found = look(Some(&ca), Speaks::Tls(server.into(), answer)).await;
+        let found = look(&WITH_CA, Speaks::Tls(server.into(), answer)).await;
         assert!(matches!(&found, Found::Tls(tls) if tls.stranger.is_none()), "{answer}: {found:?}");
     }
 }
@@ -262,23 +302,10 @@ async fn a_port_that_answers_anyone_is_told_from_one_that_is_closed() {
     let mut tasks = JoinSet::new();
     let open = serve(&mut tasks, Speaks::Bytes(b"HTTP/1.1 200 OK\r\n\r\nok")).await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let prober = Prober::new(None).unwrap();
-    let look = async |port| {
-        let target = Target { node: "n1".into(), kubelet: permit(closed), read_only: Some(permit(port)) };
-        prober.look(&target, 7).await
-    };
+    let prober = prober(&WITHOUT_CA);
+    let look = async |port| prober.look(&target(closed, Some(permit(port))), 7).await;
     let report = look(open).await;
     assert_eq!(report.read_only, Some(ReadOnly::Open { address: open.to_string() }));
     assert!(matches!(&report.found, Found::Silent(why) if why.contains("refused")), "{:?}", report.found);
     assert_eq!(look(closed).await.read_only, Some(ReadOnly::Closed { address: closed.to_string() }));
-}
-
-#[test]
-fn a_file_that_is_no_list_of_issuers_says_why() {
-    let why = |pem: &str| Trust::from_pem(pem.as_bytes()).unwrap_err().to_string();
-    assert!(why("hello").starts_with("it holds no certificate"));
-    assert_eq!(
-        why("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-        "take certificate 1 of it for an issuer"
-    );
 }

@@ -3,7 +3,6 @@
 
 mod client;
 mod load;
-mod shown;
 
 use super::metrics::{Cause, DoorMetrics};
 use crate::health::Health;
@@ -20,7 +19,6 @@ use tokio::{task, time};
 use tokio_util::sync::CancellationToken;
 
 pub use load::TlsFault;
-pub use shown::shown;
 
 /// What a door shows, and whom it lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]

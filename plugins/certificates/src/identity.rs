@@ -2,11 +2,11 @@
 
 use crate::{
     Check, Leaf, Objection,
-    names::{alternative, short},
+    names::{address, alternative, short},
 };
 use sdk::{
     Mode, Rule,
-    verify_peer::{Peer, Role},
+    verify_peer::{Name, Peer, Role},
 };
 
 /// The rules that only hold where the host knows which Node the peer must be.
@@ -105,11 +105,18 @@ fn names(leaf: &Leaf<'_>, peer: &Peer, mut object: impl FnMut(&'static str, Stri
         told += 1;
         told == MOST_TOLD
     };
+    // A host dials its own loopback only where it is told to, and then the certificate has to be for it.
+    let dialled = match &peer.name {
+        Name::Ip(bytes) => address(bytes).map(|ip| ip.to_string()),
+        _ => None,
+    };
     let known: Vec<_> = peer.attributes.iter().filter(|it| it.key == ADDRESS).map(|it| it.value.as_str()).collect();
     for name in leaf.alternatives() {
         let detail = match alternative(name) {
             None => "the certificate of a node has a name that is neither DNS nor an address".into(),
-            Some(name) if is_of_others(&name) => format!("the certificate of a node is also for `{}`", short(&name)),
+            Some(name) if is_of_others(&name) && dialled.as_ref() != Some(&name) => {
+                format!("the certificate of a node is also for `{}`", short(&name))
+            }
             Some(name) if !known.is_empty() && !known.iter().any(|it| it.eq_ignore_ascii_case(&name)) => {
                 format!("the certificate is for `{}`, which is not in the Node's status", short(&name))
             }

@@ -4,7 +4,7 @@ use super::{super::output, Form};
 use crate::{
     authorization::{Finding, RULES, Severity},
     cli::{Ending, Faults, Output},
-    posture::{About, Bypass, Claim, Says, Transport, Value as _},
+    posture::{About, Bypass, Claim, Says, Transport},
     tokens,
 };
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ pub(super) fn print(form: Form, found: &Findings) -> Result<(), Faults> {
         Form::Sarif => return output::line(Output::Json, &sarif(found), String::new),
     };
     for claim in &found.claims {
-        let (state, about, says) = (state(claim.says), about(&claim.about), says(claim.says));
+        let (state, about, says) = (state(claim.says), about(&claim.about), claim.says.says());
         let line = json!({
             "state": state.as_str(), "about": about, "says": says, "evidence": {"file": *claim.from, "note": *claim.note},
         });
@@ -118,7 +118,7 @@ fn sarif(found: &Findings) -> Value {
         .map(|it| result(it.rule.id, level(it.rule.severity), &it.message, &it.file, it.line))
         .collect();
     for claim in found.claims.iter().filter(|it| state(it.says) != State::Asserted) {
-        let message = format!("{}: {} ({})", about(&claim.about), says(claim.says), claim.note);
+        let message = format!("{}: {} ({})", about(&claim.about), claim.says.says(), claim.note);
         let level = if state(claim.says) == State::Exposed { "error" } else { "warning" };
         results.push(result("claim", level, &message, &claim.from, 0));
     }
@@ -155,28 +155,10 @@ fn state_of(severity: Severity) -> State {
 
 /// A file asserts; only what opens a path to everybody is said to expose it.
 fn state(says: Says) -> State {
-    let good = match says {
-        Says::Transport(Transport::Plaintext) | Says::Bypass(Bypass::Open) => return State::Exposed,
-        Says::Transport(it) => it.is_good(),
-        Says::Shown(it) => it.is_good(),
-        Says::Server(it) => it.is_good(),
-        Says::Client(it) => it.is_good(),
-        Says::Authz(it) => it.is_good(),
-        Says::Tunnel(it) => it.is_good(),
-        Says::Bypass(it) => it.is_good(),
-    };
-    if good { State::Asserted } else { State::Unverified }
-}
-
-fn says(says: Says) -> &'static str {
     match says {
-        Says::Transport(it) => it.says(),
-        Says::Shown(it) => it.says(),
-        Says::Server(it) => it.says(),
-        Says::Client(it) => it.says(),
-        Says::Authz(it) => it.says(),
-        Says::Tunnel(it) => it.says(),
-        Says::Bypass(it) => it.says(),
+        Says::Transport(Transport::Plaintext) | Says::Bypass(Bypass::Open) => State::Exposed,
+        says if says.is_good() => State::Asserted,
+        _ => State::Unverified,
     }
 }
 

@@ -2,6 +2,7 @@
 //! Nothing of a file's content is ever part of the sentence.
 
 use super::{Files, client::Named};
+use crate::certificate;
 use ::aws_lc_rs::digest::{self, SHA256};
 use rustls::{
     Error, InconsistentKeys, RootCertStore, ServerConfig,
@@ -94,9 +95,10 @@ impl Contents {
         let not_after = first_expiry(&chain, &files.certificate)?;
         let (served, path) = (files.certificate.display().to_string(), files.client_ca.display().to_string());
         let mut shown: Vec<_> =
-            chain.iter().filter_map(|der| super::shown(der, "serves the webhook", &served)).collect();
+            chain.iter().filter_map(|der| certificate::shown(der, "serves the webhook", &served)).collect();
         let trusted_cas = certificates(&self.client_ca, &files.client_ca, Key::Refuse)?;
-        shown.extend(trusted_cas.iter().filter_map(|der| super::shown(der, "signs the webhook's clients", &path)));
+        shown
+            .extend(trusted_cas.iter().filter_map(|der| certificate::shown(der, "signs the webhook's clients", &path)));
         let certified = certified(chain, &self.key, files, &provider)?;
         let roots = roots(&self.client_ca, &files.client_ca)?;
         let trusted = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))

@@ -1,8 +1,8 @@
-//! A certificate in words, for the dashboard. Nothing is judged here.
+//! A certificate in words, for people. Nothing is judged here.
 
 use ::aws_lc_rs::digest::{SHA256, digest};
 use std::{fmt::Write, net::IpAddr};
-use wire::Certificate;
+use wire::{Certificate, Link};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// What a certificate says of itself; nothing if it does not parse.
@@ -20,7 +20,21 @@ pub fn shown(der: &[u8], purpose: &str, from: &str) -> Option<Certificate> {
         purpose: purpose.to_owned(),
         from: from.to_owned(),
         node: String::new(),
+        verified: None,
     })
+}
+
+/// What a certificate of a chain says of itself; its digest alone if it does not parse.
+pub fn link(der: &[u8]) -> Link {
+    let shown = shown(der, "", "");
+    let told = shown.map(|it| (it.subject, it.issuer, it.not_after));
+    let (subject, issuer, not_after) = told.unwrap_or_else(|| ("cannot be read".into(), String::new(), 0));
+    Link { sha256: hex(digest(&SHA256, der).as_ref()), subject, issuer, not_after }
+}
+
+/// The first common name of a subject as it is shown; empty if it has none.
+pub fn common_name(subject: &str) -> &str {
+    subject.split(", ").find_map(|it| it.strip_prefix("CN=")).unwrap_or_default()
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {

@@ -1,4 +1,5 @@
-use super::*;
+use super::{super::nodes, *};
+use crate::inventory::Inventory;
 
 fn named(names: &[&str]) -> Nodes {
     let node = |name: &&str| format!(r#"{{"kind": "Node", "metadata": {{"name": "{name}"}}}}"#);
@@ -60,7 +61,7 @@ fn a_kubelet_is_dialled_where_its_node_says_and_nowhere_harmful() {
     let target = |name: &str, reach: &Reach| target(name, inventory.node(name).unwrap(), &options, reach);
     let allowed = Reach::new(options.allow.clone());
     let a = target("a", &allowed).unwrap();
-    let dialled = (a.kubelet.address().to_string(), a.read_only.map(|it| it.address().to_string()));
+    let dialled = (a.server.address().to_string(), a.read_only.map(|it| it.address().to_string()));
     assert_eq!(dialled, ("127.0.0.9:99".into(), Some("127.0.0.9:7".into())));
     assert!(target("a", &Reach::default()).unwrap_err().contains("loopback"));
     assert!(target("b", &allowed).unwrap_err().contains("no IP address"));

@@ -1,0 +1,70 @@
+//! What a kubelet's certificate is worth, in the words of a path's state: the plugin's findings tell.
+
+use crate::{certificate::common_name, judge::Judged, posture::Shown};
+use wire::{Certificate, Severity};
+
+/// What kind of certificate it is, and a sentence; no kind where nothing is known to be right or wrong.
+pub(super) fn shown(judged: &Judged, certificate: &Certificate, node: &str) -> (Option<Shown>, String) {
+    let refusals: Vec<_> = judged.findings.iter().filter(|it| it.severity == Severity::High).collect();
+    let has = |codes: &[&str]| refusals.iter().any(|it| codes.contains(&it.code.as_str()));
+    let (subject, issuer) = (named(&certificate.subject), named(&certificate.issuer));
+    let names = list(&certificate.names);
+    if judged.is_accepted {
+        return (Some(Shown::Genuine), format!("issued by {issuer}, for {subject} and {names}"));
+    }
+    let first = || refusals.first().map_or("it is refused without a reason", |it| it.detail.as_str());
+    // Where there is no anchor, what the certificate says of itself may be wrong all the same.
+    let is_untold = has(&["no-anchors", "no-answer"]);
+    if !is_untold && has(&UNTRUSTED) {
+        return match is_self_signed(certificate) {
+            true => (Some(Shown::SelfSigned), format!("self-signed: issuer {issuer}")),
+            false => (Some(Shown::Untrusted), format!("issued by {issuer}: {}", first())),
+        };
+    }
+    if is_self_signed(certificate) {
+        (Some(Shown::SelfSigned), format!("self-signed: issuer {issuer}"))
+    } else if has(&["expired", "not-yet-valid"]) {
+        (Some(Shown::Outdated), "it has run out, or is not valid yet".to_owned())
+    } else if has(&["node-mismatch"]) {
+        (Some(Shown::OtherNode), format!("it is of {subject}, not of system:node:{node}"))
+    } else if has(&["name-mismatch"]) {
+        (Some(Shown::OtherAddress), format!("it names {names}; the address dialled is missing"))
+    } else if is_untold {
+        (None, format!("issued by {issuer}; {}", first()))
+    } else {
+        (Some(Shown::Refused), first().to_owned())
+    }
+}
+
+/// A kubelet that gets no certificate makes a CA `HOST-ca@TIME` and signs `HOST@TIME` with it.
+fn is_self_signed(certificate: &Certificate) -> bool {
+    let own_ca = || {
+        let (name, time) = common_name(&certificate.issuer).rsplit_once('@')?;
+        let shaped = (9..=11).contains(&time.len()) && time.bytes().all(|it| it.is_ascii_digit());
+        name.strip_suffix("-ca").filter(|it| shaped && !it.is_empty())
+    };
+    certificate.subject == certificate.issuer || own_ca().is_some()
+}
+
+fn named(subject: &str) -> &str {
+    match common_name(subject) {
+        "" => "nobody by name",
+        name => name,
+    }
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        some => some
+            .iter()
+            .take(4)
+            .map(|it| it.split_once(':').map_or(it.as_str(), |(_, it)| it))
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+/// What says that nobody who is trusted stands behind it. Whatever else it says then proves nothing.
+const UNTRUSTED: [&str; 6] =
+    ["untrusted", "bad-signature", "pin-mismatch", "no-certificate", "malformed", "unsupported-algorithm"];
