@@ -1,6 +1,6 @@
 //! Puts the parts together: binds everything first, then runs until told to stop, and drains.
 
-mod anchors;
+pub mod anchors;
 mod approving;
 mod cluster;
 mod disk;

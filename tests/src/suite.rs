@@ -13,6 +13,7 @@ mod linux;
 mod pki;
 mod plugins;
 mod policy;
+mod probe;
 mod process;
 mod replay;
 mod revoke;

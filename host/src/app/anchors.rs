@@ -1,4 +1,4 @@
-//! Whom to trust for kubelets: the authority that the configuration names, given to the plugin that verifies them.
+//! Whom to trust: authorities that a configuration or a person names, given to the plugin that verifies by them.
 
 use crate::{
     bundle::{self, Kind},
@@ -7,10 +7,10 @@ use crate::{
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-/// Adds the certificates of a file to the anchors in the plugin's own config.
-pub fn apply(file: &Path, specs: &mut [Spec]) -> Result<(), String> {
-    let Some(spec) = specs.iter_mut().find(|it| it.name == PLUGIN) else {
-        return Err(format!("nothing verifies kubelets by it: add `{{name: {PLUGIN}}}` to `plugins`"));
+/// Adds the certificates of a file to those by which a plugin verifies servers.
+pub fn apply(file: &Path, plugin: &str, specs: &mut [Spec]) -> Result<(), String> {
+    let Some(spec) = specs.iter_mut().find(|it| it.name == plugin) else {
+        return Err(format!("nothing verifies by it: add `{{name: {plugin}}}` to `plugins`"));
     };
     let bytes = fs::read(file).map_err(|error| format!("read `{}`: {error}", file.display()))?;
     let read = bundle::read(&bytes, Kind::Certificate);
@@ -24,5 +24,3 @@ pub fn apply(file: &Path, specs: &mut [Spec]) -> Result<(), String> {
     }
     Ok(())
 }
-
-const PLUGIN: &str = "apiserver_to_kubelet";

@@ -29,7 +29,7 @@ pub fn specs(config: &Config) -> Result<(Vec<Spec>, Option<InForce>), Vec<Fault>
     let mut specs = modules(config)?;
     if let Some(file) = config.kubelet_ca() {
         let fault = |message| vec![Fault { place: "posture.probes.kubeletCA".to_owned(), message }];
-        anchors::apply(file, &mut specs).map_err(fault)?;
+        anchors::apply(file, "apiserver_to_kubelet", &mut specs).map_err(fault)?;
     }
     let Some(section) = &config.revocation else { return Ok((specs, None)) };
     match revocations::apply(section, &mut specs) {

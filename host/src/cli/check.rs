@@ -1,5 +1,6 @@
-//! `pathgate check`: what configuration files say of the paths, and whether the gate is asked.
+//! `pathgate check`: what configuration files say of the paths, whether the gate is asked, and what servers show.
 
+mod probe;
 mod report;
 
 use super::{Ending, Faults, ask::at, read, read_config};
@@ -13,6 +14,7 @@ use crate::{
     tokens,
 };
 use clap::{Args, ValueEnum};
+use probe::{Probed, Probes};
 use report::Findings;
 use std::{
     fs,
@@ -21,16 +23,19 @@ use std::{
     time::Duration,
 };
 
-/// Check files: what they say of each path, and whether kube-apiserver asks the gate.
+/// Check files and servers: what they say of each path, whether kube-apiserver asks the gate, what certificates are worth.
 ///
 /// AuthorizationConfigurations, kube-apiserver's static pods, kubeconfigs, KubeletConfigurations,
 /// EgressSelectorConfigurations, Secrets with bootstrap tokens, and static token files (`.csv`). Exits 1 if anything is wrong, 2 if something could not be told.
 #[derive(Args)]
-#[command(after_help = "Example: pathgate check --output sarif /etc/kubernetes")]
+#[command(after_help = "Examples:\n  pathgate check --output sarif /etc/kubernetes\n  \
+                  pathgate check --probe 10.0.0.5:10250 --node worker-1 --anchors /etc/kubernetes/pki/ca.crt")]
 pub(super) struct Check {
     /// Files and folders; `-` is an AuthorizationConfiguration from standard input.
-    #[arg(required = true, value_name = "FILE|DIR")]
+    #[arg(required_unless_present = "probe", value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    probes: Probes,
     /// The gate's configuration: matchConditions must skip nothing that its plugins are asked about. The built-in ones if
     /// absent.
     #[arg(long)]
@@ -41,7 +46,7 @@ pub(super) struct Check {
     /// Where the root of the node's files is here: what a file names is looked up below it.
     #[arg(long, default_value = "/")]
     root: PathBuf,
-    /// The time of the check, RFC 3339; now if absent. Bootstrap tokens are held against it.
+    /// The time of the check, RFC 3339; now if absent. Bootstrap tokens and certificates are held against it.
     #[arg(long, value_parser = at)]
     at: Option<u64>,
     #[arg(long, default_value = "human")]
@@ -108,11 +113,15 @@ impl Check {
         for it in &looked.apiservers {
             self.token_file(it, &tables, &mut found);
         }
-        let now = self.at.unwrap_or_else(judge::now) / 1_000;
+        let at = self.at.unwrap_or_else(judge::now);
+        let now = at / 1_000;
         for (path, secret) in &looked.tokens {
             let origin = path.display().to_string();
             let findings = tokens::secret(secret, &utf8(read(path)?, &origin)?, &origin, now);
             found.judge_tokens(origin, findings);
+        }
+        if !self.probes.is_empty() {
+            found.probed = self.probes.look(self.config.as_ref(), at)?.iter().flat_map(Probed::lines).collect();
         }
         report::print(self.output, &found)?;
         Ok(found.ending())

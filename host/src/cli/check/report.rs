@@ -1,6 +1,6 @@
 //! What `check` found, for people, for programs, and as SARIF.
 
-use super::{super::output, Form};
+use super::{super::output, Form, probe::Line};
 use crate::{
     authorization::{Finding, RULES, Severity},
     cli::{Ending, Faults, Output},
@@ -21,6 +21,8 @@ pub(super) struct Findings {
     pub sound_tokens: Vec<String>,
     /// A file, and what could not be told.
     pub unknown: Vec<(String, String)>,
+    /// What servers showed.
+    pub probed: Vec<Line>,
 }
 
 impl Findings {
@@ -30,11 +32,16 @@ impl Findings {
     }
 
     pub(super) fn ending(&self) -> Ending {
+        let shows = |state| self.probed.iter().any(|it| it.state == state);
         let bad = self.claims.iter().any(|it| state(it.says) != State::Asserted);
-        if bad || !self.list.is_empty() {
+        if bad || !self.list.is_empty() || shows(State::Exposed) || shows(State::Unverified) {
             Ending::No
         } else if !self.unknown.is_empty()
-            || (self.claims.is_empty() && self.sound.is_empty() && self.sound_tokens.is_empty())
+            || shows(State::Unknown)
+            || (self.claims.is_empty()
+                && self.sound.is_empty()
+                && self.sound_tokens.is_empty()
+                && self.probed.is_empty())
         {
             Ending::Unknown
         } else {
@@ -69,6 +76,9 @@ pub(super) fn print(form: Form, found: &Findings) -> Result<(), Faults> {
         let line =
             json!({"state": state, "about": "tokens", "says": SOUND_TOKENS, "evidence": {"file": file, "note": ""}});
         output::line(form, &line, || format!("{state:<11}{file}: {SOUND_TOKENS}"))?;
+    }
+    for it in &found.probed {
+        it.print(form)?;
     }
     for it in &found.list {
         let rule = it.rule;
@@ -121,6 +131,15 @@ fn sarif(found: &Findings) -> Value {
         let message = format!("{}: {} ({})", about(&claim.about), claim.says.says(), claim.note);
         let level = if state(claim.says) == State::Exposed { "error" } else { "warning" };
         results.push(result("claim", level, &message, &claim.from, 0));
+    }
+    for it in found.probed.iter().filter(|it| it.state != State::Safe) {
+        let (rule, level) = match (&it.finding, it.state) {
+            (_, State::Unknown) => ("unknown", "note"),
+            (Some((rule, ..)), _) => (rule.as_str(), "error"),
+            (None, State::Exposed) => ("claim", "error"),
+            (None, _) => ("claim", "warning"),
+        };
+        results.push(result(rule, level, &format!("{}: {}", it.about, it.says), &it.from, 0));
     }
     for (file, says) in &found.unknown {
         results.push(result("unknown", "note", says, file, 0));

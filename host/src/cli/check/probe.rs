@@ -1,0 +1,269 @@
+//! Probes of `check`: what servers show to a stranger, and what the gate's plugins make of it.
+
+use super::super::{Faults, Output, output, read_config, runtime};
+use crate::{
+    app::{anchors, chain, compile_cache, modules, specs},
+    config::{Config, Network},
+    inventory::Inventory,
+    judge::{self, Judge, Reach},
+    plugins::{Plugins, Spec},
+    posture::{Authz, Bypass, Found, PROBE_TTL, ProbeReport, Says, Transport},
+    probe::{Prober, Target},
+};
+use clap::Args;
+use serde_json::json;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+use tokio::{net::lookup_host, task::JoinSet, time::timeout};
+use wire::{Path, Severity, State, Strength};
+
+/// Whom to look at, and by what.
+#[derive(Args)]
+pub(super) struct Probes {
+    /// Connect there as a stranger, read the certificates, and let the path's plugin verify them. May be given again.
+    #[arg(long, value_name = "HOST:PORT")]
+    probe: Vec<String>,
+    /// What is behind the probes: apiserver_to_kubelet, node_to_apiserver, apiserver_to_endpoint or tunnel. Kubelets and
+    /// kube-apiserver are asked once without credentials, others nothing.
+    #[arg(long, default_value = "apiserver_to_kubelet", requires = "probe")]
+    path: Path,
+    /// The authorities that their certificates must come from, besides those of --config.
+    #[arg(long, value_name = "FILE", requires = "probe")]
+    anchors: Vec<PathBuf>,
+    /// The Node that the one probe must be; without it nothing is asked about whose certificate it is.
+    #[arg(long, value_name = "NAME", requires = "probe")]
+    node: Option<String>,
+    /// Where a kubelet may answer anybody; 0 looks at none.
+    #[arg(long, default_value_t = 10_255, requires = "probe")]
+    read_only_port: u16,
+    /// A network that a name may lead to although loopback, link-local and metadata addresses are refused.
+    #[arg(long, value_name = "NETWORK", requires = "probe")]
+    allow: Vec<Network>,
+}
+
+impl Probes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.probe.is_empty()
+    }
+
+    /// Looks at all of them, a few at once. `now` is in milliseconds since 1970.
+    pub(super) fn look(&self, config: Option<&PathBuf>, now: u64) -> Result<Vec<Probed>, Faults> {
+        if self.node.is_some() && self.probe.len() > 1 {
+            return Err("--node is for one --probe: ask about each node by itself".to_owned().into());
+        }
+        let wrong = |it: &&String| it.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err());
+        let wrong: Vec<_> =
+            self.probe.iter().filter(wrong).map(|it| format!("--probe {it}: write HOST:PORT")).collect();
+        if !wrong.is_empty() {
+            return Err(Faults(wrong));
+        }
+        let prober = Arc::new(self.prober(config)?);
+        runtime()?.block_on(async {
+            let (mut probed, mut running) = (Vec::new(), JoinSet::new());
+            for (at, server) in self.probe.iter().enumerate() {
+                if running.len() == MOST_AT_ONCE {
+                    probed.extend(running.join_next().await);
+                }
+                let (prober, target, server, path) =
+                    (prober.clone(), self.target(server).await, server.clone(), self.path);
+                running.spawn(async move {
+                    let report = match target {
+                        Ok(target) => prober.look(&target, now).await,
+                        Err(why) => silent(&server, now, why),
+                    };
+                    (at, Probed { server, path, report })
+                });
+            }
+            probed.extend(running.join_all().await.into_iter().map(Ok));
+            let mut probed: Vec<_> = probed.into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+            probed.sort_by_key(|(at, _)| *at);
+            Ok(probed.into_iter().map(|(_, probed)| probed).collect())
+        })
+    }
+
+    /// Asks the plugins of the configuration, or the built-in ones.
+    fn prober(&self, config: Option<&PathBuf>) -> Result<Prober, Faults> {
+        let faults = |all: Vec<crate::app::Fault>| Faults(all.iter().map(ToString::to_string).collect());
+        let mut specs: Vec<Spec> = match config {
+            Some(file) => specs(&read_config(file)?.0).map_err(faults)?.0,
+            None => modules(&Config::default()).map_err(faults)?,
+        };
+        let name = self.path.as_str();
+        if !VERIFYING.contains(&name) {
+            return Err(
+                format!("--path {name}: its plugin verifies no server; take one of {}", VERIFYING.join(", ")).into()
+            );
+        }
+        specs.retain(|it| it.name == name || it.name == "revocation");
+        let fault = |why| Faults(vec![format!("--anchors: {why}")]);
+        self.anchors.iter().try_for_each(|file| anchors::apply(file, name, &mut specs)).map_err(fault)?;
+        let plugins = Plugins::new(compile_cache()).map_err(|error| format!("start the sandbox engine: {error}"))?;
+        let set = plugins.prepare(specs).map_err(|faults| {
+            Faults(faults.iter().map(|(name, error)| format!("plugin `{name}`: {}", chain(error))).collect())
+        })?;
+        plugins.activate(set);
+        let judge = Judge::new(Arc::new(plugins), None, Inventory::default());
+        Ok(Prober::new(Arc::new(judge)).map_err(|error| format!("start TLS: {error}"))?)
+    }
+
+    /// An address that is written out is meant; one that a name leads to has to be harmless.
+    async fn target(&self, server: &str) -> Result<Target, String> {
+        let (host, port) = server.rsplit_once(':').unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let mut allow = self.allow.clone();
+        let literal = host.parse::<IpAddr>();
+        allow.extend(literal.iter().filter_map(|ip| ip.to_string().parse::<Network>().ok()));
+        let reach = Reach::new(allow);
+        let address = match &literal {
+            Ok(ip) => SocketAddr::new(*ip, port.parse().unwrap_or_default()),
+            Err(_) => match timeout(LOOKUP, lookup_host(server)).await {
+                Ok(Ok(mut found)) => found.next().ok_or("the name leads to no address")?,
+                Ok(Err(error)) => return Err(format!("look up the name: {error}")),
+                Err(_) => return Err("look up the name: no answer in time".into()),
+            },
+        };
+        let refused = |it: judge::Refused| {
+            format!("{} is {}; name its network in --allow to dial it", it.address.ip(), it.because)
+        };
+        let is_kubelet = self.path == Path::ApiserverToKubelet && self.read_only_port != 0;
+        let read_only = match is_kubelet {
+            true => Some(reach.permit(SocketAddr::new(address.ip(), self.read_only_port)).map_err(refused)?),
+            false => None,
+        };
+        Ok(Target {
+            path: self.path,
+            server: reach.permit(address).map_err(refused)?,
+            name: literal.is_err().then(|| host.to_owned()),
+            node: self.node.clone(),
+            addresses: Vec::new(),
+            read_only,
+        })
+    }
+}
+
+/// What was found at one server.
+pub(super) struct Probed {
+    /// As it was named.
+    server: String,
+    path: Path,
+    report: ProbeReport,
+}
+
+/// One line about a server.
+pub(super) struct Line {
+    pub(super) state: State,
+    pub(super) about: String,
+    pub(super) says: String,
+    /// The address that was dialled.
+    pub(super) from: String,
+    pub(super) note: String,
+    /// Of a finding: its rule, how much it weighs, and at which place of the chain.
+    pub(super) finding: Option<(String, Severity, Option<u32>)>,
+}
+
+impl Probed {
+    /// What is proved, what plugins found, and what could not be told.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let about = match self.report.node.as_str() {
+            "" => self.server.clone(),
+            node => format!("kubelet of {node} at {}", self.server),
+        };
+        let line = |state, says: &str, from: &str, note: String| {
+            let (about, says, from) = (about.clone(), says.to_owned(), from.to_owned());
+            Line { state, about, says, from, note, finding: None }
+        };
+        let proofs = self.report.proofs();
+        // What the certificate is worth is told by the plugin's own words.
+        let proofs = proofs.iter().filter(|it| !matches!(it.says, Says::Shown(_)));
+        let mut lines: Vec<_> =
+            proofs.map(|it| line(state(it.says), it.says.says(), &it.from, it.note.to_string())).collect();
+        let at = &self.report.address;
+        match &self.report.found {
+            Found::Plaintext => {}
+            Found::Silent(why) => lines.push(line(State::Unknown, "nobody answers", at, why.clone())),
+            Found::Foreign(why) => lines.push(line(State::Unknown, "it speaks neither TLS nor HTTP", at, why.clone())),
+            Found::Tls(tls) => {
+                let asks = if tls.asks_for_certificate { ASKS } else { ASKS_NOT };
+                if let Some(first) = lines.first_mut() {
+                    first.note += asks;
+                }
+                let Some(certificate) = &tls.certificate else {
+                    lines.push(line(State::Unverified, "its certificate cannot be read", at, tls.note.clone()));
+                    return lines;
+                };
+                let Some(verified) = &certificate.verified else { return lines };
+                let end = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(certificate.not_after));
+                let has = |code: &str| verified.findings.iter().any(|it| it.code == code);
+                let is_untold = has("no-anchors") || has("no-answer");
+                let (state, says) = match (verified.is_accepted, is_untold) {
+                    (true, _) => (State::Safe, "its certificates hold"),
+                    (false, true) => (State::Unknown, "nobody could verify its certificates"),
+                    (false, false) => (State::Unverified, "its certificates do not hold"),
+                };
+                let mut note = format!("{} issued by {}, until {end}", certificate.subject, certificate.issuer);
+                if has("no-anchors") {
+                    note += "; name the authority that it must come from in --anchors";
+                }
+                lines.push(line(state, says, at, note));
+                // What is wrong is wrong without an anchor too.
+                for it in verified.findings.iter().filter(|it| it.code != "no-anchors") {
+                    let state = match it.severity {
+                        _ if it.code == "no-answer" => State::Unknown,
+                        Severity::High | Severity::Medium => State::Unverified,
+                        Severity::Low | Severity::Info => continue,
+                    };
+                    let rule = (format!("{}/{}", self.path, it.code), it.severity, it.at);
+                    lines.push(Line { finding: Some(rule), ..line(state, &it.detail, at, String::new()) });
+                }
+            }
+        }
+        lines
+    }
+}
+
+impl Line {
+    pub(super) fn print(&self, form: Output) -> Result<(), Faults> {
+        let Line { state, about, says, from, note, finding } = self;
+        let ttl = humantime::format_duration(Duration::from_millis(PROBE_TTL)).to_string();
+        let evidence = json!({"probe": from, "note": note, "strength": Strength::Proved.as_str(), "ttl": ttl});
+        let json = match finding {
+            None => json!({"state": state.as_str(), "about": about, "says": says, "evidence": evidence}),
+            Some((rule, severity, at)) => json!({
+                "state": state.as_str(), "about": about, "rule": rule, "severity": severity.as_str(), "at": at, "says": says,
+                "evidence": evidence,
+            }),
+        };
+        output::line(form, &json, || match finding {
+            None => format!("{:<11}{about}: {says}\n           {note}", state.as_str()),
+            Some((rule, ..)) => format!("{:<11}{about}: {says} (rule {rule})", state.as_str()),
+        })
+    }
+}
+
+/// What is proved to be open to everybody exposes; what is proved to be wrong is not safe.
+fn state(says: Says) -> State {
+    match says {
+        Says::Transport(Transport::Plaintext) | Says::Bypass(Bypass::Open) | Says::Authz(Authz::AlwaysAllow) => {
+            State::Exposed
+        }
+        says if says.is_good() => State::Safe,
+        _ => State::Unverified,
+    }
+}
+
+/// Nothing was dialled.
+fn silent(server: &str, now: u64, why: String) -> ProbeReport {
+    ProbeReport { node: String::new(), address: server.to_owned(), at: now, found: Found::Silent(why), read_only: None }
+}
+
+const VERIFYING: [&str; 4] = ["apiserver_to_kubelet", "node_to_apiserver", "apiserver_to_endpoint", "tunnel"];
+const ASKS: &str = "; it asks for a client certificate";
+const ASKS_NOT: &str = "; it asks for no client certificate";
+/// As `posture.probes.concurrency`.
+const MOST_AT_ONCE: usize = 64;
+/// A resolver asks again after five seconds.
+const LOOKUP: Duration = Duration::from_secs(10);
