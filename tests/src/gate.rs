@@ -125,20 +125,7 @@ impl Gate {
 
     /// A connection to the webhook, with a certificate or without.
     pub fn connect(&self, client: Option<&Identity>) -> Result<Connection> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.authority.identity().certificate.as_bytes())?)?;
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
-        let config = match client {
-            Some(Identity { certificate, key }) => config.with_client_auth_cert(
-                vec![CertificateDer::from_pem_slice(certificate.as_bytes())?],
-                PrivateKeyDer::from_pem_slice(key.as_bytes())?,
-            )?,
-            None => config.with_no_client_auth(),
-        };
-        let name = ServerName::IpAddress(self.webhook.ip().into());
-        Ok(StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, tcp(self.webhook)?))
+        connect(self.webhook, &self.authority.identity().certificate, client)
     }
 
     pub fn admin(&self, path: &str) -> Result<(u16, String)> {
@@ -191,6 +178,24 @@ pub fn command() -> Result<Command> {
     let mut command = Command::new(world::pathgate()?);
     command.env("PATHGATE_CACHE_DIR", CACHE).env_remove("RUST_LOG");
     Ok(command)
+}
+
+/// A connection to a server of this authority (PEM), with a certificate or without.
+pub fn connect(address: SocketAddr, authority: &str, client: Option<&Identity>) -> Result<Connection> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    let config = match client {
+        Some(Identity { certificate, key }) => config.with_client_auth_cert(
+            vec![CertificateDer::from_pem_slice(certificate.as_bytes())?],
+            PrivateKeyDer::from_pem_slice(key.as_bytes())?,
+        )?,
+        None => config.with_no_client_auth(),
+    };
+    let name = ServerName::IpAddress(address.ip().into());
+    Ok(StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, tcp(address)?))
 }
 
 pub fn tcp(address: SocketAddr) -> Result<TcpStream> {

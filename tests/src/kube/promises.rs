@@ -6,6 +6,7 @@ use anyhow::Result;
 mod attack;
 mod begin;
 mod guard;
+mod raw;
 mod record;
 mod replay;
 mod requests;
