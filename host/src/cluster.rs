@@ -5,10 +5,12 @@
 
 mod approval;
 mod lease;
+mod looked;
 mod watch;
 
 pub use approval::{APPROVED, Condition, DENIED, Events, Teller, Written};
 pub use lease::{Hold, Lease, Memory};
+pub use looked::Seen;
 pub use watch::{Change, Kind};
 
 use crate::config;

@@ -74,8 +74,14 @@ pub fn read(paths: &[PathBuf], now: u64) -> FileClaims {
 
 /// Reads all of them, and keeps apart what could not be read from what is wrong.
 pub fn look(paths: &[PathBuf]) -> Looked {
+    look_also(paths, &[])
+}
+
+/// Reads all of them, and takes in manifests that lie in no file, each with where it is from.
+pub fn look_also(paths: &[PathBuf], objects: &[(PathBuf, Value)]) -> Looked {
     let (files, mut unread) = list(paths);
     let mut said = Said::default();
+    objects.iter().for_each(|(from, it)| said.take(from, it));
     let (mut understood, mut secrets) = (Vec::new(), Vec::new());
     for path in files {
         match documents(&path) {

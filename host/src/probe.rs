@@ -11,7 +11,8 @@ mod tests;
 
 use crate::{
     certificate,
-    judge::{Judge, Permit},
+    inventory::Node,
+    judge::{Judge, Permit, Reach},
     peer::{Name, Peer, Role},
     posture::{Found, ProbeReport, ReadOnly, Shown, TlsFound},
 };
@@ -20,7 +21,12 @@ use rustls::{
     ClientConfig, ProtocolVersion,
     pki_types::{CertificateDer, ServerName},
 };
-use std::{fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     task::spawn_blocking,
@@ -52,6 +58,25 @@ pub struct Prober {
 }
 
 impl Target {
+    /// A kubelet by the address that kube-apiserver would use, and by the ports that its node tells, or else by these: the
+    /// kubelet's, and the read-only one, 0 for none.
+    pub fn of_node(name: &str, node: &Node, ports: (u16, u16), reach: &Reach) -> Result<Target, String> {
+        let of = |wanted: &str| {
+            node.addresses.iter().filter(|(kind, _)| kind == wanted).find_map(|(_, it)| it.parse::<IpAddr>().ok())
+        };
+        let Some(ip) = of("InternalIP").or_else(|| of("ExternalIP")) else {
+            return Err("its node has no IP address to dial".into());
+        };
+        let permit = |port| reach.permit(SocketAddr::new(ip, port)).map_err(|refused| refused.to_string());
+        let read_only = match node.read_only_port.unwrap_or(ports.1) {
+            0 => None,
+            port => Some(permit(port)?),
+        };
+        let server = permit(node.kubelet_port.unwrap_or(ports.0))?;
+        let addresses = node.addresses.iter().map(|(_, it)| it.clone()).collect();
+        Ok(Target { path: Path::ApiserverToKubelet, server, name: None, node: Some(name.into()), addresses, read_only })
+    }
+
     /// What tells without credentials whether callers without a name get in; nothing where a request could do something.
     fn question(&self) -> Option<&'static str> {
         match self.path {

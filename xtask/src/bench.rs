@@ -1,6 +1,7 @@
 //! Figures, each with its peer in the same run. A figure is printed, never asserted: a busy machine must not fail a
 //! build.
 
+mod drill;
 mod feed;
 mod pki;
 mod server;
@@ -10,6 +11,7 @@ mod webhook;
 
 use std::{fs, io, net::SocketAddr, path::PathBuf};
 
+pub use drill::drill;
 pub use feed::feed;
 pub use startup::startup;
 pub use suite::{csr, dashboard};
@@ -81,6 +83,7 @@ cargo xtask bench NAME
   decide     one decision in a fresh sandbox against the cedar-policy crate, same rules and requests
   verify     the certificates of a peer through a plugin against rustls-webpki, and chains that are made to be slow
   webhook    the webhook over mTLS against the Open Policy Agent server, one processor each; needs `go`
+  drill      the attack pack against the Open Policy Agent server with five rules, beside the gate; needs `go`
   startup    from exec to ready with a warm compile cache, and memory
   dashboard  bytes, first paint, frames and main thread at 5,000 nodes, and from a refusal to its row; needs Chromium
   csr        a thousand certificate requests on a real kube-apiserver; needs `go` and root

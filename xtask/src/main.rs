@@ -83,6 +83,7 @@ fn act(words: &[&str]) -> Result<(), Fault> {
         ["bench", "csr"] => bench::csr(&repo)?,
         ["bench", "feed"] => bench::feed(&repo)?,
         ["bench", "webhook"] => bench::webhook(&repo)?,
+        ["bench", "drill"] => bench::drill(&repo)?,
         ["bench", "startup"] => bench::startup(&repo)?,
         ["bench", name, ..] => return Err(Fault::Usage(format!("no bench is called `{name}`\n\n{}", bench::LIST))),
         ["setup" | "plugins" | "dashboard" | "screenshots" | "test" | "tidy" | "dist", extra, ..] => {

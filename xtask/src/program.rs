@@ -23,9 +23,14 @@ pub fn run(command: &mut Command) -> Result<(), Failed> {
 
 /// Runs it and hands back what it printed; its complaints become part of the error.
 pub fn output(command: &mut Command) -> Result<String, Failed> {
+    output_of(command, &[0])
+}
+
+/// The same where other exit codes than 0 are answers too.
+pub fn output_of(command: &mut Command, good: &[i32]) -> Result<String, Failed> {
     let output =
         command.stdin(Stdio::null()).output().map_err(|source| Failed::Start { command: line(command), source })?;
-    if output.status.success() {
+    if output.status.code().is_some_and(|code| good.contains(&code)) {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let stderr = Some(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());

@@ -1,5 +1,6 @@
 //! `pathgate check`: what configuration files say of the paths, whether the gate is asked, and what servers show.
 
+mod live;
 mod probe;
 mod report;
 
@@ -29,11 +30,16 @@ use std::{
 /// EgressSelectorConfigurations, Secrets with bootstrap tokens, and static token files (`.csv`). Exits 1 if anything is wrong, 2 if something could not be told.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  pathgate check --output sarif /etc/kubernetes\n  \
-                  pathgate check --probe 10.0.0.5:10250 --node worker-1 --anchors /etc/kubernetes/pki/ca.crt")]
+                  pathgate check --probe 10.0.0.5:10250 --node worker-1 --anchors /etc/kubernetes/pki/ca.crt\n  \
+                  pathgate check --kubeconfig ~/.kube/config --probe-nodes --anchors kubelet-ca.crt")]
 pub(super) struct Check {
     /// Files and folders; `-` is an AuthorizationConfiguration from standard input.
-    #[arg(required_unless_present = "probe", value_name = "FILE|DIR")]
+    #[arg(required_unless_present_any = ["probe", "kubeconfig"], value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
+    /// A live cluster: this file too, kube-apiserver's flags by its mirror pods, and the Secrets with bootstrap tokens. Who
+    /// may not read something is told so.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     #[command(flatten)]
     probes: Probes,
     /// The gate's configuration: matchConditions must skip nothing that its plugins are asked about. The built-in ones if
@@ -69,7 +75,8 @@ impl Check {
         let (named, stdin): (Vec<_>, Vec<_>) = self.paths.iter().cloned().partition(|it| it != Path::new("-"));
         let (tables, named): (Vec<_>, Vec<_>) =
             named.into_iter().partition(|it| it.extension().is_some_and(|it| it == "csv"));
-        let looked = manifests::look(&named);
+        let live = self.kubeconfig.as_deref().map(live::look).transpose()?.unwrap_or_default();
+        let looked = manifests::look_also(&[&named[..], self.kubeconfig.as_slice()].concat(), &live.manifests());
         if !looked.unread.is_empty() {
             return Err(Faults(looked.unread.iter().map(|it| format!("`{}`: {}", it.path, it.message)).collect()));
         }
@@ -78,13 +85,15 @@ impl Check {
             let found = document(&utf8(read(Path::new("-"))?, "-")?, "-")?;
             documents.push(found.ok_or_else(|| "standard input holds no AuthorizationConfiguration".to_owned())?);
         }
-        for file in &looked.files {
+        let files = looked.files.iter().filter(|it| Some(*it) != self.kubeconfig.as_ref());
+        for file in files {
             let origin = file.display().to_string();
             documents.extend(document(&utf8(read(file)?, &origin)?, &origin)?);
         }
         let expected = self.expected(&documents)?;
         let mut found = Findings { claims: looked.claims, ..Findings::default() };
         found.list.extend(looked.wrong.iter().map(|it| finding(&WRONG, it.path.clone(), it.message.clone())));
+        found.unknown.extend(live.unseen.iter().map(|(what, why)| ((*what).to_owned(), why.clone())));
         found.unknown.extend(looked.unseen.into_iter().map(|it| (it.path, it.message)));
         for file in &looked.masters {
             let message = "its certificate is of system:masters, whom kube-apiserver allows everything and asks nobody about: \
@@ -120,9 +129,13 @@ impl Check {
             let findings = tokens::secret(secret, &utf8(read(path)?, &origin)?, &origin, now);
             found.judge_tokens(origin, findings);
         }
-        if !self.probes.is_empty() {
-            found.probed = self.probes.look(self.config.as_ref(), at)?.iter().flat_map(Probed::lines).collect();
+        for secret in &live.tokens {
+            let origin = live::origin(secret);
+            let findings = tokens::secret(secret, "", &origin, now);
+            found.judge_tokens(origin, findings);
         }
+        found.probed =
+            self.probes.look(self.config.as_ref(), &live.nodes, at)?.iter().flat_map(Probed::lines).collect();
         report::print(self.output, &found)?;
         Ok(found.ending())
     }

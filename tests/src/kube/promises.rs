@@ -5,6 +5,7 @@ use anyhow::Result;
 
 mod attack;
 mod begin;
+mod check;
 mod guard;
 mod raw;
 mod record;
@@ -47,6 +48,7 @@ pub const ALL: &[Promise] = promises![
     requests::attacks_on_certificates_are_denied_and_their_twin_is_approved,
     requests::a_right_that_is_missing_is_told_and_the_decision_kept,
     requests::one_of_two_gates_decides_and_the_other_takes_over,
+    check::the_live_cluster_is_checked_with_its_kubelets,
     swap::a_changed_config_takes_effect_without_a_restart,
     swap::a_plugin_that_loops_is_contained,
     begin::the_cluster_goes_on_while_the_gate_restarts,

@@ -63,7 +63,8 @@ pub fn go(repo: &Repo, name: &'static str) -> Result<PathBuf, Error> {
     Ok(program)
 }
 
-fn peer(repo: &Repo, opa: &Path, pki: &Pki, address: SocketAddr) -> Result<Server, Error> {
+/// Starts the peer, and waits until it answers.
+pub fn peer(repo: &Repo, opa: &Path, pki: &Pki, address: SocketAddr) -> Result<Server, Error> {
     let named = |source| Error::Server { name: "opa", source };
     let mut command = pinned(0, opa);
     command.args(["run", "--server", "--log-level=error", "--disable-telemetry", "--authentication=tls"]);

@@ -3,16 +3,14 @@
 use super::{Finding, Nodes, ticks};
 use crate::{
     config::Probes,
-    inventory::Node,
     journal::Journal,
-    judge::{self, Judge, Reach, Refused},
+    judge::{self, Judge, Reach},
     posture::{Found, PROBE_TTL, ProbeReport},
     probe::{Prober, Target},
 };
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -74,7 +72,7 @@ pub async fn probes(
         for node in schedule.due(room, Instant::now()) {
             let Some(at) = nodes.get(&node) else { continue };
             let prober = prober.clone();
-            match target(&node, at, &options, &reach) {
+            match Target::of_node(&node, at, (options.kubelet_port, options.read_only_port), &reach) {
                 Ok(target) => {
                     running.spawn(async move { prober.look(&target, judge::now()).await });
                 }
@@ -152,26 +150,6 @@ impl Schedule {
         let part = u32::try_from(self.hasher.hash_one(name) % 1_000).unwrap_or(0);
         of.saturating_mul(part) / 1_000
     }
-}
-
-/// A kubelet by the address that kube-apiserver would use, and by the port that its node tells.
-fn target(name: &str, node: &Node, options: &Probes, reach: &Reach) -> Result<Target, String> {
-    let of = |wanted: &str| {
-        node.addresses.iter().filter(|(kind, _)| kind == wanted).find_map(|(_, it)| it.parse::<IpAddr>().ok())
-    };
-    let Some(ip) = of("InternalIP").or_else(|| of("ExternalIP")) else {
-        return Err("its node has no IP address to dial".into());
-    };
-    let refused = |refused: Refused| refused.to_string();
-    let port = node.kubelet_port.unwrap_or(options.kubelet_port);
-    let server = reach.permit(SocketAddr::new(ip, port)).map_err(refused)?;
-    let read_only = match node.read_only_port.unwrap_or(options.read_only_port) {
-        0 => None,
-        port => Some(reach.permit(SocketAddr::new(ip, port)).map_err(refused)?),
-    };
-    let addresses = node.addresses.iter().map(|(_, it)| it.clone()).collect();
-    let path = wire::Path::ApiserverToKubelet;
-    Ok(Target { path, server, name: None, node: Some(name.into()), addresses, read_only })
 }
 
 /// The message of an event, and its attributes.

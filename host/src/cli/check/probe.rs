@@ -4,14 +4,14 @@ use super::super::{Faults, Output, output, read_config, runtime};
 use crate::{
     app::{anchors, chain, compile_cache, modules, specs},
     config::{Config, Network},
-    inventory::Inventory,
+    inventory::{Inventory, Node},
     judge::{self, Judge, Reach},
     plugins::{Plugins, Spec},
     posture::{Authz, Bypass, Found, PROBE_TTL, ProbeReport, Says, Transport},
     probe::{Prober, Target},
 };
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -27,33 +27,35 @@ pub(super) struct Probes {
     /// Connect there as a stranger, read the certificates, and let the path's plugin verify them. May be given again.
     #[arg(long, value_name = "HOST:PORT")]
     probe: Vec<String>,
+    /// Probe the kubelet of each Node of the live cluster too.
+    #[arg(long, requires = "kubeconfig")]
+    probe_nodes: bool,
     /// What is behind the probes: apiserver_to_kubelet, node_to_apiserver, apiserver_to_endpoint or tunnel. Kubelets and
     /// kube-apiserver are asked once without credentials, others nothing.
-    #[arg(long, default_value = "apiserver_to_kubelet", requires = "probe")]
+    #[arg(long, default_value = "apiserver_to_kubelet")]
     path: Path,
     /// The authorities that their certificates must come from, besides those of --config.
-    #[arg(long, value_name = "FILE", requires = "probe")]
+    #[arg(long, value_name = "FILE")]
     anchors: Vec<PathBuf>,
     /// The Node that the one probe must be; without it nothing is asked about whose certificate it is.
     #[arg(long, value_name = "NAME", requires = "probe")]
     node: Option<String>,
     /// Where a kubelet may answer anybody; 0 looks at none.
-    #[arg(long, default_value_t = 10_255, requires = "probe")]
+    #[arg(long, default_value_t = 10_255)]
     read_only_port: u16,
     /// A network that a name may lead to although loopback, link-local and metadata addresses are refused.
-    #[arg(long, value_name = "NETWORK", requires = "probe")]
+    #[arg(long, value_name = "NETWORK")]
     allow: Vec<Network>,
 }
 
 impl Probes {
-    pub(super) fn is_empty(&self) -> bool {
-        self.probe.is_empty()
-    }
-
-    /// Looks at all of them, a few at once. `now` is in milliseconds since 1970.
-    pub(super) fn look(&self, config: Option<&PathBuf>, now: u64) -> Result<Vec<Probed>, Faults> {
+    /// Looks at all of them, a few at once; `nodes` are those of a live cluster. `now` is in milliseconds since 1970.
+    pub(super) fn look(&self, config: Option<&PathBuf>, nodes: &[Value], now: u64) -> Result<Vec<Probed>, Faults> {
         if self.node.is_some() && self.probe.len() > 1 {
             return Err("--node is for one --probe: ask about each node by itself".to_owned().into());
+        }
+        if self.probe_nodes && self.path != Path::ApiserverToKubelet {
+            return Err("--probe-nodes looks at kubelets: leave --path out".to_owned().into());
         }
         let wrong = |it: &&String| it.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err());
         let wrong: Vec<_> =
@@ -61,15 +63,24 @@ impl Probes {
         if !wrong.is_empty() {
             return Err(Faults(wrong));
         }
+        if self.probe.is_empty() && !self.probe_nodes {
+            return Ok(Vec::new());
+        }
         let prober = Arc::new(self.prober(config)?);
         runtime()?.block_on(async {
+            let mut targets = Vec::new();
+            for server in &self.probe {
+                targets.push((server.clone(), self.target(server).await));
+            }
+            if self.probe_nodes {
+                targets.extend(self.kubelets(nodes)?);
+            }
             let (mut probed, mut running) = (Vec::new(), JoinSet::new());
-            for (at, server) in self.probe.iter().enumerate() {
+            for (at, (server, target)) in targets.into_iter().enumerate() {
                 if running.len() == MOST_AT_ONCE {
                     probed.extend(running.join_next().await);
                 }
-                let (prober, target, server, path) =
-                    (prober.clone(), self.target(server).await, server.clone(), self.path);
+                let (prober, path) = (prober.clone(), self.path);
                 running.spawn(async move {
                     let report = match target {
                         Ok(target) => prober.look(&target, now).await,
@@ -83,6 +94,21 @@ impl Probes {
             probed.sort_by_key(|(at, _)| *at);
             Ok(probed.into_iter().map(|(_, probed)| probed).collect())
         })
+    }
+
+    /// Those of the live cluster. Their addresses are what any kubelet may say of itself.
+    fn kubelets(&self, nodes: &[Value]) -> Result<Vec<(String, Result<Target, String>)>, Faults> {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": nodes}).to_string();
+        let inventory = Inventory::from_list(list.as_bytes()).map_err(|error| chain(&error))?;
+        let reach = Reach::new(self.allow.clone());
+        let target = |(name, node): (&str, &Node)| {
+            let target = Target::of_node(name, node, (KUBELET, self.read_only_port), &reach);
+            let server = target.as_ref().map_or_else(|_| name.to_owned(), |it| it.server.address().to_string());
+            (server, target)
+        };
+        let mut all: Vec<_> = inventory.nodes().map(target).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(all)
     }
 
     /// Asks the plugins of the configuration, or the built-in ones.
@@ -263,6 +289,8 @@ fn silent(server: &str, now: u64, why: String) -> ProbeReport {
 const VERIFYING: [&str; 4] = ["apiserver_to_kubelet", "node_to_apiserver", "apiserver_to_endpoint", "tunnel"];
 const ASKS: &str = "; it asks for a client certificate";
 const ASKS_NOT: &str = "; it asks for no client certificate";
+/// For nodes whose status names no other.
+const KUBELET: u16 = 10_250;
 /// As `posture.probes.concurrency`.
 const MOST_AT_ONCE: usize = 64;
 /// A resolver asks again after five seconds.

@@ -58,7 +58,8 @@ fn a_kubelet_is_dialled_where_its_node_says_and_nowhere_harmful() {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
         concurrency: 1,
     };
-    let target = |name: &str, reach: &Reach| target(name, inventory.node(name).unwrap(), &options, reach);
+    let ports = (options.kubelet_port, options.read_only_port);
+    let target = |name: &str, reach: &Reach| Target::of_node(name, inventory.node(name).unwrap(), ports, reach);
     let allowed = Reach::new(options.allow.clone());
     let a = target("a", &allowed).unwrap();
     let dialled = (a.server.address().to_string(), a.read_only.map(|it| it.address().to_string()));
