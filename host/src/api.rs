@@ -224,6 +224,7 @@ impl Api {
                 all.extend(self.board().certificates());
                 Ok(json(&all))
             }
+            ["joins"] => Ok(json(&self.board().joins((self.now)()))),
             ["requests"] => self.requests(given).await,
             ["sources"] => Ok(json(&self.board().sources((self.now)()))),
             ["events"] => self.events(given, headers),
@@ -318,7 +319,7 @@ fn loaded(plugins: &Plugins) -> Loaded {
 const API: &str = "/api/v1/";
 const CONTROL: &str = "/demo/v1/control";
 const ROUTES: &str = "there is no such route: the API has /api/v1/ summary, paths, paths/LANE, decisions, decisions/ID, \
-                      decisions/ID/explain, decisions/export, plugins, certificates, requests, sources and events";
+                      decisions/ID/explain, decisions/export, plugins, certificates, requests, joins, sources and events";
 /// What counts as now on the board.
 const WINDOW: u64 = 15 * 60_000;
 /// Rows of before the start that the board reads at most: seconds of work, in the background.

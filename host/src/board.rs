@@ -3,9 +3,10 @@
 
 use crate::{
     acts::Acts,
-    posture::{Posture, documentation},
+    joins::Joins,
+    posture::{Found, Posture, ProbeReport, documentation},
 };
-use wire::{Change, Entry, Lane, LaneId, PathDetail, PluginActs, Query, Row, SourceStatus, Summary};
+use wire::{Change, Entry, Join, Lane, LaneId, PathDetail, PluginActs, Query, Row, SourceStatus, Summary};
 
 /// The state of the show, at any time.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub struct Board {
     started: u64,
     acts: Acts,
     posture: Posture,
+    joins: Joins,
     plugins: Loaded,
     row: u64,
     changed: bool,
@@ -31,7 +33,8 @@ impl Board {
     /// An empty board of a gate that started at this time, before a cluster of this name.
     pub fn new(cluster: String, started: u64, posture: Posture) -> Board {
         let acts = Acts::default();
-        Board { cluster, started, acts, posture, plugins: Loaded::default(), row: 0, changed: true }
+        let (joins, plugins) = (Joins::default(), Loaded::default());
+        Board { cluster, started, acts, posture, joins, plugins, row: 0, changed: true }
     }
 
     /// Takes a row of the journal; they come in order.
@@ -42,10 +45,13 @@ impl Board {
             Entry::Decision(decision) => {
                 self.acts.apply(decision);
                 self.posture.apply_decision(decision);
+                self.joins.asked(decision);
             }
             Entry::Gap(gap) => self.acts.lost(gap.to, gap.lost),
+            // What probes prove comes to the paths by itself.
+            Entry::Event(event) if event.kind == "probe" => {}
             Entry::Event(event) => self.posture.apply_event(event),
-            Entry::Csr(_) => {}
+            Entry::Csr(decision) => self.joins.judged(decision),
         }
     }
 
@@ -53,6 +59,26 @@ impl Board {
     pub fn posture(&mut self) -> &mut Posture {
         self.changed = true;
         &mut self.posture
+    }
+
+    /// Takes what a probe found.
+    pub fn apply_probe(&mut self, report: ProbeReport) {
+        if let Found::Tls(tls) = &report.found
+            && let Some(certificate) = &tls.certificate
+        {
+            self.joins.used(&certificate.sha256, report.at);
+        }
+        self.posture().apply_probe(report);
+    }
+
+    /// Takes that a certificate was issued to a request.
+    pub fn issued(&mut self, name: &str, sha256: &str, at: u64) {
+        self.joins.issued(name, sha256, at);
+    }
+
+    /// How far requests for certificates came: those that are stuck first, then the newest.
+    pub fn joins(&self, now: u64) -> Vec<Join> {
+        self.joins.list(now)
     }
 
     /// Which plugins decide from now on.

@@ -8,7 +8,7 @@
 //! | 3 doors | [`authz`] the authorization webhook, [`admin`] health and metrics, [`api`] the dashboard, [`approver`] kubelets' certificate requests, [`probe`] looks at kubelets, [`replay`] asks again what a log shows |
 //! | 2 judge | [`judge`] classify, gather facts, ask plugins, combine, journal |
 //! | 1 tools | [`plugins`] the sandboxes, [`journal`] what was decided, [`inventory`] what the cluster holds, [`cluster`] its API, [`serve`] sockets, [`manifests`] configuration files |
-//! | 0 facts | [`paths`] the classification, [`authorization`] kube-apiserver's chain, [`generate`] files for a cluster, [`review`] Kubernetes' JSON, [`audit`] its audit log, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows, [`revocation`] the list of dead credentials, [`break_glass`] a way past one path, [`signed`] documents with a signature, [`json`], [`peer`] who is at the other end of TLS, [`bundle`] certificates as files hold them, [`certificate`] one in words, [`csr`] certificate requests, [`tokens`] by which nodes join |
+//! | 0 facts | [`paths`] the classification, [`authorization`] kube-apiserver's chain, [`generate`] files for a cluster, [`review`] Kubernetes' JSON, [`audit`] its audit log, [`decision`] what doors ask and are told, [`health`], [`config`], [`id`], [`acts`] what the gate did of late, [`posture`] what is known of every path, [`board`] what the dashboard shows, [`revocation`] the list of dead credentials, [`break_glass`] a way past one path, [`signed`] documents with a signature, [`json`], [`peer`] who is at the other end of TLS, [`bundle`] certificates as files hold them, [`certificate`] one in words, [`csr`] certificate requests, [`tokens`] by which nodes join, [`joins`] how far they came |
 
 pub mod acts;
 pub mod admin;
@@ -33,6 +33,7 @@ pub mod generate;
 pub mod health;
 pub mod id;
 pub mod inventory;
+pub mod joins;
 pub mod journal;
 pub mod json;
 pub mod judge;

@@ -190,6 +190,23 @@ fn plugins_keep_their_form() {
         verified: None,
     };
     holds("certificate", &certificate);
+    let join = Join {
+        id: "01J".into(),
+        name: "csr-a".into(),
+        signer: "s".into(),
+        user: "u".into(),
+        common_name: "c".into(),
+        names: vec!["dns:a".into()],
+        created: Some(1),
+        judged: 2,
+        verdict: CsrVerdict::Approve,
+        rule: "a/b".into(),
+        reason: "r".into(),
+        issued: Some(3),
+        sha256: "ab".into(),
+        used: Some(4),
+    };
+    holds("join", &join);
     let finding = Finding { code: "c".into(), severity: Severity::High, at: Some(0), detail: "d".into() };
     let link = Link { sha256: "ab".into(), subject: "CN=a".into(), issuer: "CN=b".into(), not_after: 2 };
     let (path, findings, chain) = (vec!["ab".into()], vec![finding], vec![link]);

@@ -9,6 +9,7 @@ mod demo;
 mod entry;
 pub mod feed;
 mod finding;
+mod join;
 mod paths;
 mod plugin;
 pub mod query;
@@ -22,6 +23,7 @@ pub use decision::{Decision, Door, Failure, Opinion, Verdict};
 pub use demo::{AttackCard, Caption, Control, Demo};
 pub use entry::{Entry, Event, Gap, Row};
 pub use finding::{Finding, Severity};
+pub use join::Join;
 pub use paths::{Path, Source, Traversal};
 pub use plugin::{
     Certificate, DecisionDetail, DecisionPage, Explained, FailureCount, Hit, Link, PluginActs, PluginInfo,

@@ -1,13 +1,15 @@
 //! Follows the cluster: what the watch tells goes to the inventory, and from there to whoever must know.
 
-use super::watch::{Told, nodes};
+use super::watch::{Finding, Told, nodes};
 use crate::{
     approver::News,
+    bundle, certificate,
     cluster::{Change, Cluster, Kind},
     health::Health,
     inventory::{Inventory, Listed},
-    judge::Judge,
+    judge::{self, Judge},
 };
+use base64::Engine as _;
 use futures_util::StreamExt;
 use std::{
     collections::{HashMap, HashSet},
@@ -54,7 +56,7 @@ impl Followed {
             tokio::select! {
                 () = stop.cancelled() => return,
                 change = changes.next() => match change {
-                    Some(change) => self.take(change, &mut listing).await,
+                    Some(change) => self.take(change, &mut listing, &told).await,
                     None => return,
                 },
                 _ = tick.tick() => {
@@ -69,13 +71,17 @@ impl Followed {
         }
     }
 
-    async fn take(&self, change: Change, listing: &mut Listing) {
+    async fn take(&self, change: Change, listing: &mut Listing, told: &Told) {
         if let Change::Put(kind, _) | Change::Gone { kind, .. } | Change::Complete(kind) = &change {
             self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(kind);
         }
         match change {
             Change::Put(kind, object) => {
                 listing.put(kind, &object);
+                if let Some(issued) = issued(&object).filter(|_| kind == Kind::CertificateSigningRequest) {
+                    // Nobody may be listening; it counts for the dashboard only.
+                    let _ = told.findings.send(issued).await;
+                }
                 let is_news = self.news.is_some() && kind == Kind::CertificateSigningRequest;
                 let news = is_news.then(|| News::Put(object.clone()));
                 if let Err(fault) = self.judge.learn(|inventory| inventory.apply(object)) {
@@ -137,6 +143,15 @@ impl Followed {
             None => Health::Warn("the cluster is not listed yet".to_owned()),
         }
     }
+}
+
+/// The certificate of a request, if it has one that can be read.
+fn issued(object: &serde_json::Value) -> Option<Finding> {
+    let text = |pointer| object.pointer(pointer).and_then(serde_json::Value::as_str);
+    let pem = base64::engine::general_purpose::STANDARD.decode(text("/status/certificate")?).ok()?;
+    let chain = bundle::read(&pem, bundle::Kind::Certificate).ok()?;
+    let sha256 = certificate::link(chain.blocks.first()?).sha256;
+    Some(Finding::Issued { name: text("/metadata/name")?.to_owned(), sha256, at: judge::now() })
 }
 
 struct Stale(Arc<Judge>);

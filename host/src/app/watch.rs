@@ -37,6 +37,12 @@ pub enum Finding {
     Probe(Box<ProbeReport>),
     /// What files say, in place of what they said before.
     Files(FileClaims),
+    /// A certificate request has its certificate.
+    Issued {
+        name: String,
+        sha256: String,
+        at: u64,
+    },
 }
 
 /// Reads the list of the cluster's objects when it changes, for the judge, for the prober and for the posture.

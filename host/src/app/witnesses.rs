@@ -86,11 +86,11 @@ impl Witnesses {
 async fn hear(mut found: mpsc::Receiver<Finding>, board: Arc<Mutex<Board>>, stop: CancellationToken) {
     while let Some(Some(finding)) = stop.run_until_cancelled(found.recv()).await {
         let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
-        let posture = board.posture();
         match finding {
-            Finding::Nodes { nodes, at } => posture.set_nodes(nodes, at),
-            Finding::Probe(report) => posture.apply_probe(*report),
-            Finding::Files(claims) => posture.apply_files(claims),
+            Finding::Nodes { nodes, at } => board.posture().set_nodes(nodes, at),
+            Finding::Probe(report) => board.apply_probe(*report),
+            Finding::Files(claims) => board.posture().apply_files(claims),
+            Finding::Issued { name, sha256, at } => board.issued(&name, &sha256, at),
         }
     }
 }
