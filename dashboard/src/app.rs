@@ -2,16 +2,11 @@
 
 use crate::{
     address, feed, keys,
+    place::{Page, Place, place},
     store::{Store, store},
     view::{Certificates, Decisions, DemoStrip, Help, Masthead, NoPage, Overview, Palette, PathPage, Paths, Plugins},
 };
 use leptos::{ev, mount::mount_to, prelude::*};
-use leptos_router::{
-    NavigateOptions,
-    components::{Route, Router, Routes},
-    hooks::{use_location, use_navigate},
-    path,
-};
 use wasm_bindgen::JsCast;
 
 /// Takes the place of what `index.html` shows while it loads.
@@ -52,6 +47,8 @@ pub enum Over {
 fn App() -> impl IntoView {
     let store = Store::begin();
     provide_context(store);
+    let place = Place::begin();
+    provide_context(place);
     let over = RwSignal::new(Over::Nothing);
     provide_context(over);
     feed::follow(store);
@@ -60,33 +57,32 @@ fn App() -> impl IntoView {
             let _ = page.set_attribute("data-feed", if store.lost.get() { "lost" } else { "live" });
         }
     });
+    let page = place.page();
+    let shown = move || match page.get() {
+        Page::Overview => Overview().into_any(),
+        Page::Paths => Paths().into_any(),
+        Page::Path => PathPage().into_any(),
+        Page::Decisions => Decisions().into_any(),
+        Page::Plugins => Plugins().into_any(),
+        Page::Certificates => Certificates().into_any(),
+        Page::Missing => NoPage().into_any(),
+    };
     view! {
-        <Router>
-            <Keys over/>
-            <a class="skip" href="#main">"Skip to content"</a>
-            <Masthead/>
-            <DemoStrip/>
-            <main class="page" id="main" tabindex="-1">
-                <Routes fallback=NoPage>
-                    <Route path=path!("/") view=Overview/>
-                    <Route path=path!("/paths") view=Paths/>
-                    <Route path=path!("/paths/:lane") view=PathPage/>
-                    <Route path=path!("/decisions/:id?") view=Decisions/>
-                    <Route path=path!("/plugins/:name?") view=Plugins/>
-                    <Route path=path!("/certificates") view=Certificates/>
-                </Routes>
-            </main>
-            <Title/>
-            <Palette over/>
-            <Help over/>
-        </Router>
+        <Keys over/>
+        <a class="skip" href="#main">"Skip to content"</a>
+        <Masthead/>
+        <DemoStrip/>
+        <main class="page" id="main" tabindex="-1">{shown}</main>
+        <Title/>
+        <Palette over/>
+        <Help over/>
     }
 }
 
 /// The title in the browser's tab: where one is, and on which cluster.
 #[component]
 fn Title() -> impl IntoView {
-    let path = use_location().pathname;
+    let path = place().path;
     let cluster = store().part(|it| it.cluster.clone());
     Effect::new(move |_| {
         let path = path.get();
@@ -108,7 +104,7 @@ fn Title() -> impl IntoView {
 #[component]
 fn Keys(over: RwSignal<Over>) -> impl IntoView {
     let store = store();
-    let navigate = use_navigate();
+    let place = place();
     let listener = window_event_listener(ev::keydown, move |event| {
         let key = event.key();
         if (event.ctrl_key() || event.meta_key()) && key.eq_ignore_ascii_case("k") {
@@ -122,7 +118,7 @@ fn Keys(over: RwSignal<Over>) -> impl IntoView {
         match key.as_str() {
             "/" => {
                 if !focus_query() {
-                    navigate(&address::decisions(crate::RECENT), NavigateOptions::default());
+                    place.go(&address::decisions(crate::RECENT));
                     request_animation_frame(|| {
                         focus_query();
                     });

@@ -1,7 +1,8 @@
 //! Pathgate in the browser. The gate tells what it sees; this shows it, and never more than that.
 //!
 //! Pure modules decide what is shown: `model` takes in the feed, `board` makes the list, `strip` and `columns` the map,
-//! `suggest` what may be typed. `feed`, `load` and `store` connect them to the gate and to the views in `view`.
+//! `suggest` what may be typed. `feed`, `load`, `place` and `store` connect them to the gate, to the browser's address and to
+//! the views in `view`.
 
 mod address;
 mod app;
@@ -12,6 +13,7 @@ mod jumps;
 mod keys;
 mod load;
 mod model;
+mod place;
 mod scheme;
 mod store;
 mod strip;

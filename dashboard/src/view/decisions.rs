@@ -5,25 +5,19 @@ mod list;
 use crate::{
     address,
     board::Facet,
+    place::place,
     store::{east, store},
     view::{query::QueryBar, sign::mute, trace::Trace},
     wording,
 };
 use leptos::{ev, prelude::*};
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_params_map, use_query_map},
-};
 use wire::{Minute, Query};
 
 /// The list, and the decision in the address, if there is one.
 #[component]
 pub fn Decisions() -> impl IntoView {
     let store = store();
-    let map = use_query_map();
-    let query = Memo::new(move |_| map.with(|it| it.get("q").unwrap_or_default()));
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|it| it.get("id").unwrap_or_default()));
+    let (query, id) = (place().parameter("q"), place().part());
     Effect::new(move |_| {
         // A query with a fault is not asked: the bar says what is wrong with it.
         let query = query.get();
@@ -67,7 +61,7 @@ fn says(query: &str) -> String {
 
 fn keys(query: Memo<String>, id: Memo<String>) {
     let store = store();
-    let navigate = use_navigate();
+    let place = place();
     let listener = window_event_listener(ev::keydown, move |event| {
         if crate::keys::is_typing(&event) {
             return;
@@ -76,21 +70,15 @@ fn keys(query: Memo<String>, id: Memo<String>) {
         let go = |by: isize| {
             let next = store.board.with_untracked(|board| board.beside(&here, by));
             if let Some(next) = next.filter(|next| *next != here) {
-                let options =
-                    NavigateOptions { scroll: false, replace: !here.is_empty(), ..NavigateOptions::default() };
-                navigate(&address::decision(&next, &query.get_untracked()), options);
+                let to = address::decision(&next, &query.get_untracked());
+                if here.is_empty() { place.open(&to) } else { place.replace(&to) }
             }
         };
         match event.key().as_str() {
             "j" => go(1),
             "k" => go(-1),
             "Enter" if here.is_empty() && !crate::keys::is_on_control(&event) => go(0),
-            "Escape" if !here.is_empty() => {
-                navigate(
-                    &address::decisions(&query.get_untracked()),
-                    NavigateOptions { scroll: false, ..NavigateOptions::default() },
-                );
-            }
+            "Escape" if !here.is_empty() => place.open(&address::decisions(&query.get_untracked())),
             _ => return,
         }
         event.prevent_default();

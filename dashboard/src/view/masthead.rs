@@ -3,12 +3,12 @@
 use crate::{
     address,
     model::Link,
+    place::place,
     store::{east, store},
     view::sign::mute,
     wording,
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
 
 /// The masthead of every page.
 #[component]
@@ -38,7 +38,7 @@ pub fn Masthead() -> impl IntoView {
 #[component]
 fn Views() -> impl IntoView {
     let refused = store().part(|it| it.acts.refused);
-    let path = use_location().pathname;
+    let path = place().path;
     let here = move |beginning: &'static str| {
         let path = path.get();
         let is = if beginning == "/" { path == "/" } else { path.starts_with(beginning) };

@@ -4,11 +4,11 @@ use crate::{
     app::Over,
     jumps::jumps,
     load::get,
+    place::place,
     store::store,
     view::{help::follow, sign::mute},
 };
 use leptos::{ev, html, prelude::*, task::spawn_local};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 use wire::{PluginInfo, Summary};
 
 /// The dialog.
@@ -38,14 +38,13 @@ pub fn Palette(over: RwSignal<Over>) -> impl IntoView {
         let none = Summary::default();
         store.summary.with_untracked(|it| jumps(&text.get(), it.as_deref().unwrap_or(&none), &plugins.get()))
     });
-    let navigate = use_navigate();
+    let place = place();
     let go = move |at: usize| {
         if let Some(jump) = found.with_untracked(|it| it.get(at).cloned()) {
             over.set(Over::Nothing);
-            navigate(&jump.to, NavigateOptions::default());
+            place.go(&jump.to);
         }
     };
-    let pick = go.clone();
     let keys = move |event: ev::KeyboardEvent| {
         let count = found.with_untracked(Vec::len).max(1);
         match event.key().as_str() {
@@ -58,10 +57,9 @@ pub fn Palette(over: RwSignal<Over>) -> impl IntoView {
     };
     let list = move || {
         let items = found.get().into_iter().enumerate().map(|(at, jump)| {
-            let pick = pick.clone();
             view! {
                 <li role="option" id=format!("jump-{at}") aria-selected=move || (picked.get() == at).to_string() data-to=jump.to
-                    on:click=move |_| pick(at)>{jump.name}<span class="faint">{jump.kind}</span></li>
+                    on:click=move |_| go(at)>{jump.name}<span class="faint">{jump.kind}</span></li>
             }
         });
         items.collect_view()

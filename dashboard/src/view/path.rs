@@ -6,6 +6,7 @@ mod side;
 use crate::{
     address, columns,
     load::load,
+    place::place,
     store::{doubted, store},
     view::{
         map::{self, lane},
@@ -15,10 +16,6 @@ use crate::{
     wording,
 };
 use leptos::{ev, prelude::*};
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_params_map, use_query_map},
-};
 use std::sync::Arc;
 use wire::{Instance, LaneId, PathDetail, Rung, State};
 
@@ -26,10 +23,8 @@ use wire::{Instance, LaneId, PathDetail, Rung, State};
 #[component]
 pub fn PathPage() -> impl IntoView {
     let store = store();
-    let (params, query) = (use_params_map(), use_query_map());
-    let lane = Memo::new(move |_| params.with(|it| it.get("lane").unwrap_or_default()));
-    let node = Memo::new(move |_| query.with(|it| it.get("node").unwrap_or_default()));
-    let subject = Memo::new(move |_| query.with(|it| it.get("subject").unwrap_or_default()));
+    let place = place();
+    let (lane, node, subject) = (place.part(), place.parameter("node"), place.parameter("subject"));
     let url = Memo::new(move |_| {
         address::with(&format!("/api/v1/paths/{}", lane.get()), &[("node", &node.get()), ("subject", &subject.get())])
     });
@@ -46,7 +41,7 @@ pub fn PathPage() -> impl IntoView {
 }
 
 fn step_with_keys(detail: RwSignal<crate::load::Load<PathDetail>>, node: Memo<String>, subject: Memo<String>) {
-    let navigate = use_navigate();
+    let place = place();
     let listener = window_event_listener(ev::keydown, move |event| {
         let crate::load::Load::Have(detail) = detail.get_untracked() else { return };
         let by = match event.key().as_str() {
@@ -62,7 +57,11 @@ fn step_with_keys(detail: RwSignal<crate::load::Load<PathDetail>>, node: Memo<St
         let at = detail.instances.iter().position(here);
         let next = at.map_or(Some(0), |at| at.checked_add_signed(by)).and_then(|at| detail.instances.get(at));
         if let Some(next) = next {
-            navigate(&to(next), NavigateOptions { scroll: false, replace: at.is_some(), ..NavigateOptions::default() });
+            if at.is_some() {
+                place.replace(&to(next))
+            } else {
+                place.open(&to(next))
+            }
             event.prevent_default();
         }
     });

@@ -3,21 +3,20 @@
 use crate::{
     address,
     load::{Load, load},
+    place::place,
     store::store,
     view::{map::Map, query::QueryBar, states, table::Table},
     wording,
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use wire::{Lane, Query};
 
 /// The lanes that answer the query in the address.
 #[component]
 pub fn Paths() -> impl IntoView {
     let store = store();
-    let map = use_query_map();
-    let query = Memo::new(move |_| map.with(|it| it.get("q").unwrap_or_default()));
-    let as_table = Memo::new(move |_| map.with(|it| it.get("view").as_deref() == Some("table")));
+    let (query, view) = (place().parameter("q"), place().parameter("view"));
+    let as_table = Memo::new(move |_| view.get() == "table");
     let url = Memo::new(move |_| address::with("/api/v1/paths", &[("q", &query.get())]));
     let lanes = load::<Vec<Lane>>(store, url, store.pulse());
     let facets = Memo::new(move |_| Vec::new());

@@ -3,6 +3,7 @@
 use crate::{
     address,
     load::load,
+    place::place,
     store::store,
     view::{
         sign::{mute, prose},
@@ -11,7 +12,6 @@ use crate::{
     wording,
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use std::sync::Arc;
 use wire::{PluginInfo, RuleText};
 
@@ -19,8 +19,7 @@ use wire::{PluginInfo, RuleText};
 #[component]
 pub fn Plugins() -> impl IntoView {
     let store = store();
-    let params = use_params_map();
-    let name = Memo::new(move |_| params.with(|it| it.get("name").unwrap_or_default()));
+    let name = place().part();
     let all = load::<Vec<PluginInfo>>(store, Memo::new(|_| "/api/v1/plugins".to_owned()), store.pulse());
     let set = store.part(|it| (it.generation, it.enforcing, it.shadowed));
     let full = move |all: Arc<Vec<PluginInfo>>| {

@@ -1,8 +1,7 @@
 //! The query bar: one language for address, gate and command line, with what may come next and what is wrong.
 
-use crate::{board::Facet, store::store, suggest, view::sign::mute};
+use crate::{board::Facet, place::place, store::store, suggest, view::sign::mute};
 use leptos::{ev, html, prelude::*};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 use wire::Query;
 
 /// The bar. `to` makes the address of a query.
@@ -34,11 +33,11 @@ pub fn QueryBar(
         }
     });
     let fault = Memo::new(move |_| Query::parse(&text.get()).err().map(|fault| fault.to_string()));
-    let navigate = use_navigate();
+    let place = place();
     let go = move || {
         if fault.get_untracked().is_none() {
             open.set(false);
-            navigate(&to(text.get_untracked().trim()), NavigateOptions::default());
+            place.go(&to(text.get_untracked().trim()));
         }
     };
     let take = move |query: String| {
