@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use super::fingerprint;
+use super::{fingerprint, slim};
 use crate::repo::Repo;
 
 /// Why the page does not fit together.
@@ -28,7 +28,7 @@ pub fn assets(repo: &Repo, bound: &Bound) -> Result<Vec<(String, Vec<u8>)>, Faul
         let path = repo.at(file);
         fs::read_to_string(&path).map_err(|source| Fault::Read { path, source })
     };
-    together(&read(ENTRY)?, &read("dashboard/start.js")?, &read("dashboard/style.css")?, bound)
+    together(&read(ENTRY)?, &read("dashboard/start.js")?, &slim::lines(&read("dashboard/style.css")?), bound)
 }
 
 fn together(page: &str, start: &str, style: &str, bound: &Bound) -> Result<Vec<(String, Vec<u8>)>, Fault> {
