@@ -1,7 +1,7 @@
 //! The security state of a path, and how it is known.
 
 use crate::paths::words;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 words! {
     /// What is known of one path to one node, or of one caller. The order is that of trouble, the worst first.
