@@ -3,10 +3,7 @@
 
 use crate::model::{Class, Model, Notice, Rows};
 use crate::{address, wording};
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 use wire::{Decision, Minute, Target};
 
 /// What the list shows.
@@ -45,13 +42,21 @@ pub enum Older {
 }
 
 /// Decisions that are the same but for time and target, shown as their newest.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Fold {
     pub row: u64,
     pub decision: Arc<Decision>,
     pub times: usize,
     /// What is asked for, of all of them.
     pub asks: String,
+}
+
+impl PartialEq for Fold {
+    fn eq(&self, other: &Fold) -> bool {
+        // INVARIANT: what a decision's id names never changes, so the rest of it need not be compared.
+        (self.row, &self.decision.id, self.times, &self.asks)
+            == (other.row, &other.decision.id, other.times, &other.asks)
+    }
 }
 
 /// A term that narrows the list, and how many of those held it would keep.
@@ -93,23 +98,23 @@ impl Board {
 fn section(rows: &Rows, class: Class) -> Section {
     let shelf = rows.of(class);
     let mut folds: Vec<Fold> = Vec::new();
-    let mut seen: HashMap<String, (usize, BTreeSet<String>)> = HashMap::new();
+    let mut targets: Vec<BTreeMap<String, usize>> = Vec::new();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (row, decision) in shelf.newest() {
         let key = if class == Class::Passed { row.to_string() } else { key(decision) };
-        let (_, targets) = seen
-            .entry(key)
-            .and_modify(|(at, _)| folds.get_mut(*at).into_iter().for_each(|fold| fold.times += 1))
-            .or_insert_with(|| {
-                let asks = decision.request.describe();
-                folds.push(Fold { row, decision: Arc::clone(decision), times: 1, asks });
-                (folds.len() - 1, BTreeSet::new())
-            });
-        targets.insert(decision.request.describe());
-    }
-    for (at, targets) in seen.values().filter(|(_, targets)| targets.len() > 1) {
-        if let Some(fold) = folds.get_mut(*at) {
-            fold.asks = format!("{}, {} targets", kind(&fold.decision), targets.len());
+        let at = *seen.entry(key).or_insert(folds.len());
+        let asks = decision.request.describe();
+        match folds.get_mut(at) {
+            Some(fold) => fold.times += 1,
+            None => {
+                folds.push(Fold { row, decision: Arc::clone(decision), times: 1, asks: asks.clone() });
+                targets.push(BTreeMap::new());
+            }
         }
+        targets.get_mut(at).into_iter().for_each(|targets| *targets.entry(asks.clone()).or_default() += 1);
+    }
+    for (fold, targets) in folds.iter_mut().zip(targets).filter(|(_, targets)| targets.len() > 1) {
+        fold.asks = format!("{}, {} targets", kind(&fold.decision), targets.len());
     }
     let drawn = PAGE.saturating_mul(shelf.pages.saturating_add(1));
     let older = match (folds.len().saturating_sub(drawn), shelf.oldest()) {

@@ -1,6 +1,6 @@
 //! The columns of the map: pools side by side, and the names above them that fit.
 
-use std::collections::BTreeMap;
+use crate::order::sorted;
 use wire::{Named, Pool, State, Ticks};
 
 /// One column: a pool, or the many small ones together.
@@ -30,12 +30,10 @@ pub fn columns(pools: &[Pool]) -> Vec<Column> {
     if pools.len() <= MOST {
         return pools.iter().enumerate().map(one).collect();
     }
-    let mut by_size: Vec<(usize, &Pool)> = pools.iter().enumerate().collect();
-    by_size.sort_by_key(|(at, pool)| (std::cmp::Reverse(pool.nodes), *at));
-    let (mut large, mut small) = (by_size.clone(), by_size.split_off(MOST - 1));
-    large.truncate(MOST - 1);
-    large.sort_by_key(|(at, _)| *at);
-    small.sort_by_key(|(at, _)| *at);
+    let mut large = sorted(pools.iter().enumerate().collect(), |a, b| b.1.nodes.cmp(&a.1.nodes));
+    let by_place = |a: &(usize, &Pool), b: &(usize, &Pool)| a.0.cmp(&b.0);
+    let small = sorted(large.split_off(MOST - 1), by_place);
+    large = sorted(large, by_place);
     let rest = Column {
         title: format!("{} more", small.len()),
         nodes: small.iter().map(|(_, pool)| pool.nodes).sum(),
@@ -94,9 +92,8 @@ pub fn place(columns: &[Column], pool: u32, at: u32, pools: &[Pool]) -> Option<(
 /// The names of bad nodes that fit above columns of these widths in px, a list for each column. Of two that are closer
 /// than their width the worse one stays, and says that there is one more.
 pub fn labels(named: &[Named], columns: &[Column], pools: &[Pool], widths: &[f64], gap: f64) -> Vec<Vec<Label>> {
-    let mut placed: BTreeMap<usize, Vec<(f64, f64, Label)>> = BTreeMap::new();
-    let mut by_trouble: Vec<&Named> = named.iter().collect();
-    by_trouble.sort_by_key(|it| it.state);
+    let mut placed: Vec<Vec<(f64, f64, Label)>> = columns.iter().map(|_| Vec::new()).collect();
+    let by_trouble = sorted(named.iter().collect(), |a: &&Named, b| a.state.cmp(&b.state));
     // Where there are many, most names will say how many they stand for.
     let spare = if named.len() > MANY { GLYPH * 4.0 } else { 0.0 };
     for it in by_trouble {
@@ -105,7 +102,7 @@ pub fn labels(named: &[Named], columns: &[Column], pools: &[Pool], widths: &[f64
         let (Some(column), Some(width)) = (columns.get(at), widths.get(at)) else { continue };
         let middle = left + (f64::from(node) + 0.5) / f64::from(column.nodes.max(1)) * width;
         let half = (f64::from(u32::try_from(it.node.chars().count()).unwrap_or(LONG)) * GLYPH + PAD + spare) / 2.0;
-        let close = placed.values_mut().flatten().filter(|(at, reach, _)| (middle - at).abs() < half + reach);
+        let close = placed.iter_mut().flatten().filter(|(at, reach, _)| (middle - at).abs() < half + reach);
         let nearest = close.min_by(|a, b| (a.0 - middle).abs().total_cmp(&(b.0 - middle).abs()));
         match nearest {
             // A name that says "+1" grows; what comes later keeps more distance.
@@ -117,18 +114,14 @@ pub fn labels(named: &[Named], columns: &[Column], pools: &[Pool], widths: &[f64
             }
             None => {
                 let label = Label { at: node, node: it.node.clone(), state: it.state, lane: it.lane, more: 0 };
-                placed.entry(at).or_default().push((middle, half, label));
+                if let Some(list) = placed.get_mut(at) {
+                    list.push((middle, half, label));
+                }
             }
         }
     }
-    let mut lists: Vec<Vec<Label>> = Vec::new();
-    for at in 0..columns.len() {
-        let mut list: Vec<Label> =
-            placed.remove(&at).unwrap_or_default().into_iter().map(|(.., label)| label).collect();
-        list.sort_by_key(|label| label.at);
-        lists.push(list);
-    }
-    lists
+    let lists = placed.into_iter().map(|list| list.into_iter().map(|(.., label)| label).collect());
+    lists.map(|list| sorted(list, |a: &Label, b| a.at.cmp(&b.at))).collect()
 }
 
 /// The widths in px of columns with these shares.

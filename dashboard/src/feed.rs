@@ -5,7 +5,7 @@
 use crate::{
     address,
     board::PAGE,
-    load::get,
+    load::{get, parse},
     model::{Class, News},
     store::{Store, clock},
 };
@@ -18,7 +18,7 @@ use wire::{DecisionPage, Summary, feed};
 
 /// Follows the feed for as long as the page lives.
 pub fn follow(store: Store) {
-    let line = Line { store, turn: StoredValue::new_local(0), open: StoredValue::new_local(None) };
+    let line = Line { store, turn: StoredValue::new(0), open: StoredValue::new_local(None) };
     Effect::new(move |_| {
         store.asked.track();
         store.listed.set(false);
@@ -37,7 +37,7 @@ pub fn follow(store: Store) {
 struct Line {
     store: Store,
     /// Which attempt counts; older ones end by themselves.
-    turn: StoredValue<u32, LocalStorage>,
+    turn: StoredValue<u32>,
     open: StoredValue<Option<Connection>, LocalStorage>,
 }
 
@@ -192,7 +192,7 @@ async fn page(query: &str, class: Class, more: &[(&str, &str)]) -> Result<Decisi
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_str(text).ok()
+    parse(text).ok()
 }
 
 const NAMES: [&str; 10] = [

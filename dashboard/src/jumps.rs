@@ -1,6 +1,6 @@
 //! Where the palette can jump to, and what of it matches what was typed. Pure.
 
-use crate::address;
+use crate::{address, order::sorted};
 use wire::{LaneId, Query, Summary};
 
 /// A place to jump to.
@@ -15,13 +15,10 @@ pub struct Jump {
 /// The places that match, best first; at most twelve. What matches nothing is offered as a query.
 pub fn jumps(text: &str, summary: &Summary, plugins: &[String]) -> Vec<Jump> {
     let wanted = text.trim().to_lowercase();
-    let mut found: Vec<(usize, usize, Jump)> = places(summary, plugins)
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, jump)| Some((score(&jump.name.to_lowercase(), &wanted)?, at, jump)))
-        .collect();
-    found.sort_by_key(|(score, at, _)| (*score, *at));
-    let mut found: Vec<Jump> = found.into_iter().map(|(.., jump)| jump).take(MOST).collect();
+    let found = places(summary, plugins).into_iter();
+    let found = found.filter_map(|jump| Some((score(&jump.name.to_lowercase(), &wanted)?, jump))).collect();
+    let found = sorted(found, |a: &(usize, Jump), b| a.0.cmp(&b.0));
+    let mut found: Vec<Jump> = found.into_iter().map(|(_, jump)| jump).take(MOST).collect();
     if !wanted.is_empty() && Query::parse(text.trim()).is_ok() {
         found.push(Jump {
             name: text.trim().to_owned(),

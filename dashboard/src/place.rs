@@ -2,6 +2,7 @@
 //!
 //! Refuses what is the browser's: links to elsewhere, downloads, places within the page, and clicks with a modifier.
 
+use crate::steady::Steady;
 use leptos::{
     ev::{self, MouseEvent},
     prelude::*,
@@ -60,15 +61,15 @@ impl Place {
     }
 
     /// The page that is shown.
-    pub fn page(self) -> Memo<Page> {
-        Memo::new(move |_| self.path.with(|path| Page::of(path)))
+    pub fn page(self) -> Steady<Page> {
+        Steady::new(move |_| self.path.with(|path| Page::of(path)))
     }
 
     /// What stands behind the page's name: a lane, a decision, a plugin. It stays as it was once another page is shown,
     /// so that the old one asks for nothing in its last moment.
-    pub fn part(self) -> Memo<String> {
+    pub fn part(self) -> Steady<String> {
         let mine = self.path.with_untracked(|path| Page::of(path));
-        Memo::new(move |before: Option<&String>| {
+        Steady::new(move |before: Option<&String>| {
             let path = self.path.get();
             if Page::of(&path) != mine {
                 return before.cloned().unwrap_or_default();
@@ -79,8 +80,8 @@ impl Place {
     }
 
     /// What the address says behind its `?`; empty if it says nothing of it.
-    pub fn parameter(self, key: &'static str) -> Memo<String> {
-        Memo::new(move |_| {
+    pub fn parameter(self, key: &'static str) -> Steady<String> {
+        Steady::new(move |_| {
             let parameters = self.search.with(|search| UrlSearchParams::new_with_str(search));
             parameters.ok().and_then(|it| it.get(key)).unwrap_or_default()
         })

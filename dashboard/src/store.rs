@@ -4,6 +4,7 @@
 use crate::{
     board::{self, Board},
     model::{Class, Link, Model, News, class},
+    steady::Steady,
 };
 use leptos::prelude::*;
 use std::{sync::Arc, time::Duration};
@@ -17,7 +18,7 @@ pub struct Store {
     due: StoredValue<Option<u64>, LocalStorage>,
     pub link: RwSignal<Link>,
     /// Nothing on the page may look safe.
-    pub lost: Memo<bool>,
+    pub lost: Steady<bool>,
     pub summary: RwSignal<Option<Arc<Summary>>>,
     pub demo: RwSignal<Option<Arc<Demo>>>,
     pub board: RwSignal<Arc<Board>>,
@@ -48,7 +49,7 @@ impl Store {
             model: StoredValue::new_local(Model::default()),
             due: StoredValue::new_local(None),
             link,
-            lost: Memo::new(move |_| link.get() != Link::Live),
+            lost: Steady::new(move |_| link.get() != Link::Live),
             summary: RwSignal::new(None),
             demo: RwSignal::new(None),
             board: RwSignal::new(Arc::new(Board::default())),
@@ -188,16 +189,16 @@ impl Store {
     }
 
     /// Grows by one every other second while summaries come: views that read more than the summary read again.
-    pub fn pulse(self) -> Memo<u64> {
-        Memo::new(move |_| self.summary.with(|it| it.as_ref().map_or(0, |summary| summary.at / 2_000)))
+    pub fn pulse(self) -> Steady<u64> {
+        Steady::new(move |_| self.summary.with(|it| it.as_ref().map_or(0, |summary| summary.at / 2_000)))
     }
 
     /// A part of the summary, which changes only when that part does.
     pub fn part<T: PartialEq + Default + Clone + Send + Sync + 'static>(
         self,
         part: impl Fn(&Summary) -> T + Send + Sync + 'static,
-    ) -> Memo<T> {
-        Memo::new(move |_| self.summary.with(|it| it.as_ref().map(|summary| part(summary)).unwrap_or_default()))
+    ) -> Steady<T> {
+        Steady::new(move |_| self.summary.with(|it| it.as_ref().map(|summary| part(summary)).unwrap_or_default()))
     }
 }
 

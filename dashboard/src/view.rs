@@ -4,6 +4,7 @@ mod certificates;
 mod decisions;
 mod demo;
 mod help;
+mod live;
 mod map;
 mod masthead;
 mod overview;

@@ -24,16 +24,32 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 /// A rate as the map says it: `92/s`, `4.1/s`, `4/h`; nothing for nothing.
 pub fn rate(per_second: f64) -> String {
     if per_second >= 9.95 || (per_second >= 0.95 && (per_second - per_second.round()).abs() < 0.05) {
-        format!("{per_second:.0}/s")
+        format!("{}/s", nearest(per_second))
     } else if per_second >= 0.05 {
-        format!("{per_second:.1}/s")
+        format!("{}/s", tenths(per_second))
     } else if per_second * 60.0 >= 0.95 {
-        format!("{:.0}/min", per_second * 60.0)
+        format!("{}/min", nearest(per_second * 60.0))
     } else if per_second * 3_600.0 >= 0.95 {
-        format!("{:.0}/h", per_second * 3_600.0)
+        format!("{}/h", nearest(per_second * 3_600.0))
     } else {
         String::new()
     }
+}
+
+/// A rate as the hub says it, without a unit: `92`, `4.1`, `0.0`.
+pub fn pace(per_second: f64) -> String {
+    if per_second >= 9.95 { nearest(per_second).to_string() } else { tenths(per_second) }
+}
+
+fn tenths(number: f64) -> String {
+    let tenths = nearest(number * 10.0);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// In whole numbers: to write a fraction the standard library brings 5 kB of machinery.
+fn nearest(number: f64) -> u64 {
+    // INVARIANT: rates of a gate; what is not a number or has no end reads as 0.
+    std::time::Duration::try_from_secs_f64(number.round_ties_even()).map_or(0, |it| it.as_secs())
 }
 
 /// How old something is: `0.4 s`, `12 s`, `2 min`, `3 h`, `5 days`.

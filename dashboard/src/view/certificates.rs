@@ -3,8 +3,11 @@
 
 use crate::{
     load::load,
+    order::sorted,
+    steady::Steady,
     store::store,
     view::{
+        live::{Views, live},
         sign::{mute, prose},
         states,
     },
@@ -19,8 +22,8 @@ use wire::{Certificate, CsrDecision, CsrVerdict, DecisionPage, Entry};
 pub fn Certificates() -> impl IntoView {
     let store = store();
     // Certificates change in hours; a page that stays open reads them again with the minute.
-    let pulse = Memo::new(move |_| store.now.get() / 60_000);
-    let all = load::<Vec<Certificate>>(store, Memo::new(|_| "/api/v1/certificates".to_owned()), pulse);
+    let pulse = Steady::new(move |_| store.now.get() / 60_000);
+    let all = load::<Vec<Certificate>>(store, Steady::new(|_| "/api/v1/certificates".to_owned()), pulse);
     let full = move |all: Arc<Vec<Certificate>>| {
         if all.is_empty() {
             return states::empty(
@@ -29,13 +32,14 @@ pub fn Certificates() -> impl IntoView {
             )
             .into_any();
         }
-        let mut sorted: Vec<_> = (*all).clone();
-        sorted.sort_by(|a, b| a.not_after.cmp(&b.not_after).then_with(|| a.subject.cmp(&b.subject)));
+        let next =
+            |a: &Certificate, b: &Certificate| a.not_after.cmp(&b.not_after).then_with(|| a.subject.cmp(&b.subject));
+        let sorted = sorted((*all).clone(), next);
         let count = wording::counted(u64::try_from(sorted.len()).unwrap_or(u64::MAX), "certificate", "certificates");
         view! {
             <section class="sheet" id="certificates"><div class="head"><h2>{count}</h2><span class="end">"the next to end first"</span></div>
                 <table class="table certs"><thead><tr><th scope="col">"Certificate"</th><th scope="col">"For"</th><th scope="col">"Names"</th>
-                    <th scope="col">"Ends"</th><th scope="col">"Seen"</th></tr></thead><tbody>{sorted.into_iter().map(row).collect_view()}</tbody></table></section>
+                    <th scope="col">"Ends"</th><th scope="col">"Seen"</th></tr></thead><tbody>{sorted.into_iter().map(row).views()}</tbody></table></section>
         }
         .into_any()
     };
@@ -51,8 +55,8 @@ pub fn Certificates() -> impl IntoView {
 fn Requests() -> impl IntoView {
     let store = store();
     // A node that joins asks twice within seconds, and somebody may wait for it.
-    let pulse = Memo::new(move |_| store.now.get() / 2_000);
-    let newest = load::<DecisionPage>(store, Memo::new(|_| "/api/v1/requests?limit=20".to_owned()), pulse);
+    let pulse = Steady::new(move |_| store.now.get() / 2_000);
+    let newest = load::<DecisionPage>(store, Steady::new(|_| "/api/v1/requests?limit=20".to_owned()), pulse);
     let full = move |page: Arc<DecisionPage>| {
         let of = |entry: &Entry| if let Entry::Csr(it) = entry { Some((**it).clone()) } else { None };
         let rows: Vec<_> = page.rows.iter().filter_map(|row| of(&row.entry)).collect();
@@ -68,7 +72,7 @@ fn Requests() -> impl IntoView {
             <section class="sheet" id="requests"><div class="head"><h2>"Requests of kubelets"</h2><span class="end">{more}</span></div>
                 <table class="table certs"><thead><tr><th scope="col">"Request"</th><th scope="col">"For"</th><th scope="col">"Names"</th>
                     <th scope="col">"Decision"</th><th scope="col">"When"</th></tr></thead>
-                    <tbody>{rows.into_iter().map(request).collect_view()}</tbody></table></section>
+                    <tbody>{rows.into_iter().map(request).views()}</tbody></table></section>
         }
         .into_any()
     };
@@ -91,7 +95,7 @@ fn request(it: CsrDecision) -> impl IntoView {
             <td>{signer}</td>
             <td>{question.names.join(", ")}</td>
             <td><span class=format!("badge {mark}")>{mute(mark)}{says}</span><small>{prose(&it.reason)}</small><small>{it.rule}</small></td>
-            <td><span class="nowrap">{when}</span><small>{wording::date(at)}</small></td>
+            <td><span class="nowrap">{live(when)}</span><small>{wording::date(at)}</small></td>
         </tr>
     }
 }
@@ -99,7 +103,7 @@ fn request(it: CsrDecision) -> impl IntoView {
 fn row(it: Certificate) -> impl IntoView {
     let store = store();
     let (from, to) = (it.not_before, it.not_after);
-    let left = Memo::new(move |_| (to.saturating_sub(store.now.get()), store.now.get() > to, store.now.get() < from));
+    let left = Steady::new(move |_| (to.saturating_sub(store.now.get()), store.now.get() > to, store.now.get() < from));
     let term = move || match left.get() {
         (_, true, _) => ("fail", "ended".to_owned()),
         (_, _, true) => ("unknown", "not valid yet".to_owned()),
@@ -124,7 +128,7 @@ fn row(it: Certificate) -> impl IntoView {
             <td><b>{it.subject}</b><small>"by "{it.issuer}</small><small><span class="chip" title=it.sha256.clone()>{wording::short(&it.sha256)}</span></small></td>
             <td>{prose(&it.purpose)}</td>
             <td>{it.names.join(", ")}</td>
-            <td><span class="nowrap">{says}</span><small>{wording::date(to)}</small><span class="age" aria-hidden="true"><i style=("--p", used)></i></span></td>
+            <td><span class="nowrap">{live(says)}</span><small>{wording::date(to)}</small><span class="age" aria-hidden="true"><i style=("--p", used)></i></span></td>
             <td>{it.from}{node}</td>
         </tr>
     }

@@ -6,8 +6,14 @@ use crate::{
     address,
     board::Facet,
     place::place,
+    steady::Steady,
     store::{east, store},
-    view::{query::QueryBar, sign::mute, trace::Trace},
+    view::{
+        live::{Views, live},
+        query::QueryBar,
+        sign::mute,
+        trace::Trace,
+    },
     wording,
 };
 use leptos::{ev, prelude::*};
@@ -30,11 +36,11 @@ pub fn Decisions() -> impl IntoView {
         store.asked.try_set(None);
     });
     keys(query, id);
-    let facets = Memo::new(move |_| store.board.with(|board| board.facets.clone()));
+    let facets = Steady::new(move |_| store.board.with(|board| board.facets.clone()));
     view! {
         <h1 class="hide">"Decisions"</h1>
         <div class="querybar">
-            <QueryBar query to=address::decisions facets says=Signal::derive(move || says(&query.get()))/>
+            <QueryBar query to=address::decisions facets says=Steady::new(move |_| says(&query.get()))/>
             <Buttons query/>
         </div>
         <Hints query facets/>
@@ -43,7 +49,7 @@ pub fn Decisions() -> impl IntoView {
                 <Histogram query/>
                 <list::List query id/>
             </div>
-            {move || (!id.get().is_empty()).then(|| view! { <Trace id=id.get() query/> })}
+            {live(move || (!id.get().is_empty()).then(|| view! { <Trace id=id.get() query/> }))}
         </div>
     }
 }
@@ -59,7 +65,7 @@ fn says(query: &str) -> String {
     format!("{} loaded, refusals first", wording::count(u64::try_from(held).unwrap_or(u64::MAX)))
 }
 
-fn keys(query: Memo<String>, id: Memo<String>) {
+fn keys(query: Steady<String>, id: Steady<String>) {
     let store = store();
     let place = place();
     let listener = window_event_listener(ev::keydown, move |event| {
@@ -87,7 +93,7 @@ fn keys(query: Memo<String>, id: Memo<String>) {
 }
 
 #[component]
-fn Buttons(query: Memo<String>) -> impl IntoView {
+fn Buttons(query: Steady<String>) -> impl IntoView {
     let store = store();
     let copied = RwSignal::new(false);
     let copy = move |_| {
@@ -105,9 +111,9 @@ fn Buttons(query: Memo<String>) -> impl IntoView {
     view! {
         <div class="buttons">
             <button id="pause" class="button" type="button" aria-pressed=move || store.paused.get().is_some().to_string()
-                on:click=move |_| store.pause()>{move || if store.paused.get().is_some() { "Go live" } else { "Pause" }}</button>
+                on:click=move |_| store.pause()>{live(move || if store.paused.get().is_some() { "Go live" } else { "Pause" })}</button>
             <button id="copy-link" class="button" type="button" on:click=copy>
-                <span role="status">{move || if copied.get() { "Copied" } else { "Copy link" }}</span>
+                <span role="status">{live(move || if copied.get() { "Copied" } else { "Copy link" })}</span>
             </button>
             <a id="export" class="button" href=export download="decisions.jsonl" rel="external">"Export"</a>
         </div>
@@ -115,7 +121,7 @@ fn Buttons(query: Memo<String>) -> impl IntoView {
 }
 
 #[component]
-fn Hints(query: Memo<String>, facets: Memo<Vec<Facet>>) -> impl IntoView {
+fn Hints(query: Steady<String>, facets: Steady<Vec<Facet>>) -> impl IntoView {
     let list = move || {
         let query = query.get();
         let more = facets.get().into_iter().filter(|facet| !query.split_whitespace().any(|term| term == facet.term));
@@ -123,17 +129,17 @@ fn Hints(query: Memo<String>, facets: Memo<Vec<Facet>>) -> impl IntoView {
             let to = address::decisions(&address::narrowed(&query, &facet.term));
             view! { <a href=to><code>{facet.term}</code>" "{facet.count}</a> }
         })
-        .collect_view()
+        .views()
     };
     view! {
-        <p class="hints"><span>"Narrow to"</span>{list}
+        <p class="hints"><span>"Narrow to"</span>{live(list)}
             <span>"a space means and; "<code>"-"</code>" in front means not; counts are of what is loaded"</span></p>
     }
 }
 
 /// Refusals a minute: of everything, or of what is loaded when the query narrows it.
 #[component]
-fn Histogram(query: Memo<String>) -> impl IntoView {
+fn Histogram(query: Steady<String>) -> impl IntoView {
     let store = store();
     let all = store.part(|it| it.minutes.clone());
     let minutes = move || if query.get() == crate::RECENT { all.get() } else { store.minutes.get() };
@@ -142,7 +148,7 @@ fn Histogram(query: Memo<String>) -> impl IntoView {
         <section class="sheet" id="histogram">
             <div class="head tight"><h2 class="h3">"A minute at a time"</h2>
                 <span class="end keys">{mute("denied")}" refused "{mute("shadow")}" would refuse"</span></div>
-            <div class="histo"><span>{first}</span>{move || bars(&minutes())}<span>"now"</span></div>
+            <div class="histo"><span>{live(first)}</span>{live(move || bars(&minutes()))}<span>"now"</span></div>
         </section>
     }
 }
@@ -163,7 +169,7 @@ fn bars(minutes: &[Minute]) -> impl IntoView + use<> {
     let label = format!("In 15 minutes {refused} refused, {would} would be refused; at most {most} in one minute");
     view! {
         <svg viewBox="0 0 150 40" preserveAspectRatio="none" role="img" aria-label=label>
-            {bars.collect_view()}<path class="base" d="M0 40h150"/>
+            {bars.views()}<path class="base" d="M0 40h150"/>
         </svg>
     }
 }

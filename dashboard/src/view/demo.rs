@@ -3,8 +3,12 @@
 use crate::{
     address,
     load::post,
+    steady::Steady,
     store::store,
-    view::sign::{mute, prose},
+    view::{
+        live::{Views, live},
+        sign::{mute, prose},
+    },
     wording,
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -14,25 +18,25 @@ use wire::{Caption, Control, Demo, Verdict};
 #[component]
 pub fn DemoStrip() -> impl IntoView {
     let store = store();
-    let there = Memo::new(move |_| store.demo.with(Option::is_some));
+    let there = Steady::new(move |_| store.demo.with(Option::is_some));
     let fault = RwSignal::new(None::<String>);
-    let caption = Memo::new(move |_| store.demo.with(|it| it.as_ref().and_then(|demo| demo.caption.clone())));
+    let caption = Steady::new(move |_| store.demo.with(|it| it.as_ref().and_then(|demo| demo.caption.clone())));
     let says = move || {
         match caption.get() {
         Some(it) => told(it).into_any(),
         None => view! { <h2>"A cluster of the demo’s own, and its usual traffic"</h2><p class="muted">"The attacks begin in a moment."</p> }.into_any(),
     }
     };
-    move || {
+    live(move || {
         there.get().then(|| {
             view! {
                 <section class="show" id="demo" aria-label="Demo"><div>
-                    <div>{says}</div>
-                    <div><Controls fault/><p class="wrong" role="alert">{move || fault.get()}</p></div>
+                    <div>{live(says)}</div>
+                    <div><Controls fault/><p class="wrong" role="alert">{live(move || fault.get())}</p></div>
                 </div></section>
             }
         })
-    }
+    })
 }
 
 fn told(it: Caption) -> impl IntoView {
@@ -62,13 +66,14 @@ fn told(it: Caption) -> impl IntoView {
 fn Controls(fault: RwSignal<Option<String>>) -> impl IntoView {
     let store = store();
     let part = move |part: fn(&Demo) -> u32| {
-        Memo::new(move |_| store.demo.with(|it| it.as_ref().map_or(0, |demo| part(demo))))
+        Steady::new(move |_| store.demo.with(|it| it.as_ref().map_or(0, |demo| part(demo))))
     };
     let (speed, nodes) = (part(|it| it.speed), part(|it| it.nodes));
-    let paused = Memo::new(move |_| store.demo.with(|it| it.as_ref().is_some_and(|demo| demo.paused)));
+    let paused = Steady::new(move |_| store.demo.with(|it| it.as_ref().is_some_and(|demo| demo.paused)));
     let attacks =
-        Memo::new(move |_| store.demo.with(|it| it.as_ref().map(|demo| demo.attacks.clone()).unwrap_or_default()));
-    let score = Memo::new(move |_| store.demo.with(|it| it.as_ref().map_or((0, 0), |demo| (demo.passed, demo.failed))));
+        Steady::new(move |_| store.demo.with(|it| it.as_ref().map(|demo| demo.attacks.clone()).unwrap_or_default()));
+    let score =
+        Steady::new(move |_| store.demo.with(|it| it.as_ref().map_or((0, 0), |demo| (demo.passed, demo.failed))));
     let send = move |control: Control| {
         spawn_local(async move {
             let answer = post("/demo/v1/control", &control).await;
@@ -84,7 +89,7 @@ fn Controls(fault: RwSignal<Option<String>>) -> impl IntoView {
             .get()
             .into_iter()
             .map(|it| view! { <option value=it.id.clone() title=it.source>{it.id.clone()}" "{it.title}</option> })
-            .collect_view()
+            .views()
     };
     let chosen = move || {
         let chosen = attack.get_untracked();
@@ -101,13 +106,13 @@ fn Controls(fault: RwSignal<Option<String>>) -> impl IntoView {
     view! {
         <div class="controls">
             <button id="demo-pause" class="button" type="button" aria-pressed=move || paused.get().to_string() on:click=move |_| send(Control::Pause(!paused.get_untracked()))>
-                {move || if paused.get() { "Go on" } else { "Hold the show" }}</button>
-            <label>"Traffic "<select id="demo-speed" on:change=move |event| { if let Ok(it) = event_target_value(&event).parse() { send(Control::Speed(it)); } }>{speeds.collect_view()}</select></label>
+                {live(move || if paused.get() { "Go on" } else { "Hold the show" })}</button>
+            <label>"Traffic "<select id="demo-speed" on:change=move |event| { if let Ok(it) = event_target_value(&event).parse() { send(Control::Speed(it)); } }>{speeds.views()}</select></label>
             <label>"Nodes "<input id="demo-nodes" type="number" min="5" max="5000" prop:value=move || nodes.get().to_string()
                 on:change=move |event| { if let Ok(it) = event_target_value(&event).parse::<u32>() { send(Control::Nodes(it.clamp(5, 5_000))); } }/></label>
-            <label><span class="hide">"Attack"</span><select id="demo-attack" on:change=move |event| attack.set(event_target_value(&event))>{list}</select></label>
+            <label><span class="hide">"Attack"</span><select id="demo-attack" on:change=move |event| attack.set(event_target_value(&event))>{live(list)}</select></label>
             <button id="demo-replay" class="button" type="button" on:click=move |_| send(Control::Replay(chosen()))>"Replay"</button>
-            <span id="demo-score">{tally}</span>
+            <span id="demo-score">{live(tally)}</span>
         </div>
     }
 }

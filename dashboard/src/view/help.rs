@@ -1,6 +1,6 @@
 //! The keys, and how to read the page.
 
-use crate::app::Over;
+use crate::{app::Over, view::live::Views};
 use leptos::{html, prelude::*};
 
 /// Opens and closes a dialog with what stands over the page.
@@ -31,13 +31,13 @@ pub fn Help(over: RwSignal<Over>) -> impl IntoView {
         (&["?"], "these keys"),
     ];
     let keys = keys.map(|(keys, does)| {
-        let keys = keys.iter().map(|key| view! { <span class="key">{*key}</span> }).collect_view();
+        let keys = keys.iter().map(|key| view! { <span class="key">{*key}</span> }).views();
         view! { <dt>{keys}</dt><dd>{does}</dd> }
     });
     view! {
         <dialog id="help" node_ref=dialog aria-labelledby="help-h" on:close=move |_| over.set(Over::Nothing)>
             <h2 id="help-h">"Keys"</h2>
-            <dl class="keylist">{keys.collect_view()}</dl>
+            <dl class="keylist">{keys.views()}</dl>
             <h2>"A query"</h2>
             <dl class="keylist">
                 <dt><code>"verdict:deny node:gen-09"</code></dt><dd>"a space means and"</dd>

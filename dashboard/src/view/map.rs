@@ -7,60 +7,61 @@ mod legend;
 use crate::{
     address,
     columns::{self, Column, Label},
+    steady::Steady,
     store::store,
+    view::live::{Views, live},
     wording,
 };
 use leptos::{ev, html, prelude::*};
-use std::collections::HashMap;
 use wire::{Lane, LaneId, Named, Pool};
 
-/// Names of nodes by column and place in it.
-pub type Names = HashMap<(usize, u32), String>;
+/// Names of nodes, each at its column and its place in there; few.
+pub type Names = Vec<((usize, u32), String)>;
 
 /// What every lane needs to know of the columns.
 #[derive(Clone, Copy)]
 pub struct Grid {
-    pools: Memo<Vec<Pool>>,
-    columns: Memo<Vec<Column>>,
+    pools: Steady<Vec<Pool>>,
+    columns: Steady<Vec<Column>>,
     /// Of each column, in px.
-    widths: Memo<Vec<f64>>,
-    names: Memo<Names>,
+    widths: Steady<Vec<f64>>,
+    names: Steady<Names>,
 }
 
 /// The whole map of these lanes.
 #[component]
-pub fn Map(#[prop(into)] lanes: Signal<Vec<Lane>>) -> impl IntoView {
+pub fn Map(lanes: Steady<Vec<Lane>>) -> impl IntoView {
     let store = store();
     let pools = store.part(|it| it.pools.clone());
     let named = store.part(|it| it.named.clone());
-    let columns = Memo::new(move |_| columns::columns(&pools.get()));
+    let columns = Steady::new(move |_| columns::columns(&pools.get()));
     let (place, width) = measured();
-    let widths = Memo::new(move |_| columns.with(|it| columns::widths(it, width.get(), GAP)));
-    let names = Memo::new(move |_| columns.with(|it| names(&named.get(), it, &pools.get())));
+    let widths = Steady::new(move |_| columns.with(|it| columns::widths(it, width.get(), GAP)));
+    let names = Steady::new(move |_| columns.with(|it| names(&named.get(), it, &pools.get())));
     let grid = Grid { pools, columns, widths, names };
-    let ids = Memo::new(move |_| lanes.with(|it| it.iter().map(|lane| lane.id).collect::<Vec<_>>()));
+    let ids = Steady::new(move |_| lanes.with(|it| it.iter().map(|lane| lane.id).collect::<Vec<_>>()));
     let unnamed = store.part(|it| it.unnamed);
     view! {
         <section id="map" class="sheet map" aria-labelledby="map-h" style=("--pools", move || columns.with(|it| columns::template(it)))>
             <div class="head">
                 <h2 id="map-h">"Every path between the control plane and its nodes"</h2>
-                <span class="end">{move || explain(&columns.get(), &widths.get())}</span>
+                <span class="end">{live(move || explain(&columns.get(), &widths.get()))}</span>
             </div>
             <div class="map-grid">
                 <p class="zone callers"><b>"Callers"</b></p>
                 <p class="zone plane"><b>"Control plane"</b></p>
                 <p class="zone between">"Network, "<b>"not trusted"</b></p>
-                <div class="pools" node_ref=place>{move || columns.get().into_iter().enumerate().map(pool).collect_view()}</div>
-                {move || plumbs(grid, &named.get(), unnamed.get())}
+                <div class="pools" node_ref=place>{live(move || columns.get().into_iter().enumerate().map(pool).views())}</div>
+                {live(move || plumbs(grid, &named.get(), unnamed.get()))}
                 <hub::Hub/>
                 <h3 class="group out-of">"Call the apiserver"</h3>
-                {move || lane::group(grid, lanes, &ids.get(), &CALLERS, lane::Side::Left)}
+                {live(move || lane::group(grid, lanes, &ids.get(), &CALLERS, lane::Side::Left))}
                 <h3 class="group inward">"Nodes and pods call the apiserver"</h3>
-                {move || lane::group(grid, lanes, &ids.get(), &INWARD, lane::Side::In)}
+                {live(move || lane::group(grid, lanes, &ids.get(), &INWARD, lane::Side::In))}
                 <h3 class="group outward">"The apiserver calls nodes, pods and services"</h3>
                 <Sleeve lanes/>
-                {move || lane::group(grid, lanes, &ids.get(), &OUTWARD, lane::Side::Out)}
-                {move || ids.get().contains(&LaneId::Direct).then(|| lane::around(grid, lanes))}
+                {live(move || lane::group(grid, lanes, &ids.get(), &OUTWARD, lane::Side::Out))}
+                {live(move || ids.get().contains(&LaneId::Direct).then(|| lane::around(grid, lanes)))}
                 <legend::Legend/>
             </div>
         </section>
@@ -120,10 +121,10 @@ fn plumbs(grid: Grid, named: &[Named], unnamed: u64) -> impl IntoView + use<> {
         view! { <a class="unnamed" href="/paths?view=table">{text}</a> }
     });
     let columns = columns.into_iter().zip(lists).map(|(column, labels)| {
-        let labels = labels.into_iter().map(plumb).collect_view();
+        let labels = labels.into_iter().map(plumb).views();
         view! { <div style=("--n", column.nodes.max(1).to_string())>{labels}</div> }
     });
-    view! { <div class="plumbs">{columns.collect_view()}{more}</div> }
+    view! { <div class="plumbs">{columns.views()}{more}</div> }
 }
 
 fn plumb(label: Label) -> impl IntoView {
@@ -141,16 +142,17 @@ fn plumb(label: Label) -> impl IntoView {
 
 /// A tunnel is drawn around lanes, and is never a state.
 #[component]
-fn Sleeve(lanes: Signal<Vec<Lane>>) -> impl IntoView {
-    let agents = Memo::new(move |_| {
+fn Sleeve(lanes: Steady<Vec<Lane>>) -> impl IntoView {
+    let agents = Steady::new(move |_| {
         lanes.with(|it| it.iter().find(|lane| lane.id == LaneId::Agents).map_or(0, |lane| lane.counts.total()))
     });
-    move || {
+    live(move || {
         let agents = agents.get();
-        (agents > 0).then(
-            || view! { <div class="sleeve"><span>"Tunnel, "{wording::counted(agents, "agent", "agents")}</span></div> },
-        )
-    }
+        (agents > 0).then(|| {
+            view! { <div class="sleeve"><span>"Tunnel, "{wording::counted(agents, "agent", "agents")}</span></div> }
+                .into_any()
+        })
+    })
 }
 
 const CALLERS: [LaneId; 3] = [LaneId::People, LaneId::Anonymous, LaneId::Components];

@@ -5,7 +5,7 @@ use crate::{
     model::Link,
     place::place,
     store::{east, store},
-    view::sign::mute,
+    view::{live::live, sign::mute},
     wording,
 };
 use leptos::prelude::*;
@@ -21,8 +21,8 @@ pub fn Masthead() -> impl IntoView {
         <header class="masthead"><div>
             <a class="brand" href="/"><svg aria-hidden="true"><use href="#mark"/></svg>"Pathgate"</a>
             <div class="cluster">
-                <b id="cluster">{cluster}</b>
-                <span class="faint v">{move || { let v = version.get(); (!v.is_empty()).then(|| format!("pathgate {v}")) }}</span>
+                <b id="cluster">{live(move || cluster.get())}</b>
+                <span class="faint v">{live(move || { let v = version.get(); (!v.is_empty()).then(|| format!("pathgate {v}")) })}</span>
             </div>
             <Views/>
             <div class="end">
@@ -55,7 +55,7 @@ fn Views() -> impl IntoView {
         <nav class="views" aria-label="Views">
             <a id="nav-overview" href="/" aria-current=move || here("/")>"Overview"</a>
             <a id="nav-paths" href="/paths" aria-current=move || here("/paths")>"Paths"</a>
-            <a id="nav-decisions" href=address::decisions(crate::RECENT) aria-current=move || here("/decisions")>"Decisions"{badge}</a>
+            <a id="nav-decisions" href=address::decisions(crate::RECENT) aria-current=move || here("/decisions")>"Decisions"{live(badge)}</a>
             <a id="nav-plugins" href="/plugins" aria-current=move || here("/plugins")>"Plugins"</a>
             <a id="nav-certificates" href="/certificates" aria-current=move || here("/certificates")>"Certificates"</a>
         </nav>
@@ -65,7 +65,7 @@ fn Views() -> impl IntoView {
 #[component]
 fn Mode() -> impl IntoView {
     let plugins = store().part(|it| (it.at > 0).then_some((it.enforcing, it.shadowed)));
-    move || {
+    live(move || {
         let (enforcing, shadowed) = plugins.get()?;
         let title = format!(
             "{} enforce, {} run in shadow",
@@ -82,7 +82,7 @@ fn Mode() -> impl IntoView {
                 {mute(sign)}<span>{word}</span>
             </a>
         })
-    }
+    })
 }
 
 #[component]
@@ -94,18 +94,20 @@ fn Live() -> impl IntoView {
         (Link::Live, Some(_)) => "live is-paused",
         (Link::Connecting | Link::Lost { .. }, _) => "live is-stale",
     };
-    let says = move || match (store.link.get(), store.paused.get()) {
+    let says = move || {
+        match (store.link.get(), store.paused.get()) {
         (Link::Connecting, _) => view! { <span class="w">"Connecting"</span> }.into_any(),
         (Link::Lost { .. }, _) => {
-            view! { <span class="w">"No news for "<b>{silence}</b><span class="wide">", trying again"</span></span> }
+            view! { <span class="w">"No news for "<b>{live(silence)}</b><span class="wide">", trying again"</span></span> }
                 .into_any()
         }
         (Link::Live, Some(at)) => {
             view! { <span class="w">"Paused at "<b>{wording::clock(at, east())}</b></span> }.into_any()
         }
         (Link::Live, None) => {
-            view! { <span class="w"><span class="wide">"Live, "</span><b>{silence}</b>" old"</span> }.into_any()
+            view! { <span class="w"><span class="wide">"Live, "</span><b>{live(silence)}</b>" old"</span> }.into_any()
         }
+    }
     };
     let link = move || match store.link.get() {
         Link::Connecting => "connecting",
@@ -113,12 +115,12 @@ fn Live() -> impl IntoView {
         Link::Lost { .. } => "lost",
     };
     view! {
-        <span id="live" class=class data-link=link><i></i>{says}</span>
-        {move || store.paused.get().map(|_| view! {
+        <span id="live" class=class data-link=link><i></i>{live(says)}</span>
+        {live(move || store.paused.get().map(|_| view! {
             <button id="go-live" class="button" type="button" on:click=move |_| store.pause()>"Go live"</button>
-        })}
+        }))}
         <span class="hide" role="status">
-            {move || matches!(store.link.get(), Link::Lost { .. }).then_some("The connection to the gate is lost. Nothing on this page is counted as safe.")}
+            {live(move || matches!(store.link.get(), Link::Lost { .. }).then_some("The connection to the gate is lost. Nothing on this page is counted as safe."))}
         </span>
     }
 }

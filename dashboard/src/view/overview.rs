@@ -4,8 +4,10 @@ mod parts;
 
 use crate::{
     address,
+    steady::Steady,
     store::{east, store},
     view::{
+        live::live,
         map::Map,
         sign::{self, mute, mute_state, prose},
         states,
@@ -20,16 +22,16 @@ use wire::{State, Summary};
 #[component]
 pub fn Overview() -> impl IntoView {
     let store = store();
-    let there = Memo::new(move |_| store.summary.with(Option::is_some));
+    let there = Steady::new(move |_| store.summary.with(Option::is_some));
     let nothing = store.part(is_empty);
-    move || match (there.get(), nothing.get()) {
+    live(move || match (there.get(), nothing.get()) {
         (false, _) => match store.fault.get() {
             Some(text) => states::failed(text, reload).into_any(),
             None => states::waiting("Asking the gate for the state of every path").into_any(),
         },
         (true, true) => view! { <First/> }.into_any(),
         (true, false) => view! { <Full/> }.into_any(),
-    }
+    })
 }
 
 fn reload() {
@@ -64,13 +66,13 @@ fn Verdict() -> impl IntoView {
     let store = store();
     let verdict = store.part(|it| (it.verdict.clone(), it.at));
     let seconds = move || wording::age(store.silence.get());
-    move || {
+    live(move || {
         let (verdict, at) = verdict.get();
         if store.lost.get() {
             let at = wording::minute(at, east());
             return view! {
                 <div id="verdict" data-state="unknown">
-                    <h1>{sign::state(State::Unknown)}<span>"We can’t tell: the gate has not been heard for "<span class="nowrap">{seconds}</span>"."</span></h1>
+                    <h1>{sign::state(State::Unknown)}<span>"We can’t tell: the gate has not been heard for "<span class="nowrap">{live(seconds)}</span>"."</span></h1>
                     <p>"Last known, at "{at}": "{prose(&verdict.says)}" Nothing on this page is counted as safe until news arrives."</p>
                 </div>
             }
@@ -83,7 +85,7 @@ fn Verdict() -> impl IntoView {
             </div>
         }
         .into_any()
-    }
+    })
 }
 
 #[component]
@@ -95,8 +97,8 @@ fn Tally() -> impl IntoView {
         let count = move || counts.get().of(state);
         view! {
             <a class:none=move || count() == 0 href=address::paths(&format!("state:{state}"), "table") data-state=state.as_str()>
-                <b>{mute_state(state)}{move || wording::count(count())}</b>
-                <span class="what">{move || if store.lost.get() { wording::tally_before(state) } else { wording::tally(state) }}</span>
+                <b>{mute_state(state)}{live(move || wording::count(count()))}</b>
+                <span class="what">{live(move || if store.lost.get() { wording::tally_before(state) } else { wording::tally(state) })}</span>
             </a>
         }
     };
@@ -106,10 +108,10 @@ fn Tally() -> impl IntoView {
         <nav class="tally" aria-label="Path instances by state, and what the gate did in the last 15 minutes">
             {one(State::Exposed)}{one(State::Unverified)}{one(State::Unknown)}{one(State::Conflict)}{one(State::Asserted)}{one(State::Safe)}
             <a class="acts" class:none=move || refused() == 0 href=address::decisions("verdict:deny since:15m") id="refused">
-                <b>{mute("denied")}{move || wording::count(refused())}</b><span class="what">"refused, 15 min"</span>
+                <b>{mute("denied")}{live(move || wording::count(refused()))}</b><span class="what">"refused, 15 min"</span>
             </a>
             <a class:none=move || would() == 0 href=address::decisions("shadow:true since:15m") id="would-refuse">
-                <b>{mute("shadow")}{move || wording::count(would())}</b><span class="what">"would refuse"</span>
+                <b>{mute("shadow")}{live(move || wording::count(would()))}</b><span class="what">"would refuse"</span>
             </a>
         </nav>
     }
@@ -124,7 +126,7 @@ fn First() -> impl IntoView {
     view! {
         <div class="verdict"><div id="verdict" data-state="unknown">
             <h1>{sign::state(State::Unknown)}<span>"Nothing has reached this gate yet, so nothing is known."</span></h1>
-            <p>"It has been waiting for "{since}". No path is counted as safe before it was seen."</p>
+            <p>"It has been waiting for "{live(since)}". No path is counted as safe before it was seen."</p>
         </div></div>
         <section class="sheet first" data-state="empty">
             <div class="head"><h2>"Connect a cluster"</h2><span class="end">"in this order"</span></div>

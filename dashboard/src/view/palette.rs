@@ -5,8 +5,13 @@ use crate::{
     jumps::jumps,
     load::get,
     place::place,
+    steady::Steady,
     store::store,
-    view::{help::follow, sign::mute},
+    view::{
+        help::follow,
+        live::{Views, live},
+        sign::mute,
+    },
 };
 use leptos::{ev, html, prelude::*, task::spawn_local};
 use wire::{PluginInfo, Summary};
@@ -31,7 +36,7 @@ pub fn Palette(over: RwSignal<Over>) -> impl IntoView {
             });
         }
     });
-    let found = Memo::new(move |_| {
+    let found = Steady::new(move |_| {
         if over.get() != Over::Palette {
             return Vec::new();
         }
@@ -62,7 +67,7 @@ pub fn Palette(over: RwSignal<Over>) -> impl IntoView {
                     on:click=move |_| go(at)>{jump.name}<span class="faint">{jump.kind}</span></li>
             }
         });
-        items.collect_view()
+        items.views()
     };
     view! {
         <dialog id="palette" node_ref=dialog aria-label="Jump to" on:close=move |_| over.set(Over::Nothing)>
@@ -70,7 +75,7 @@ pub fn Palette(over: RwSignal<Over>) -> impl IntoView {
                 <input id="jump" type="text" role="combobox" aria-label="Jump to a page, a path, a node or a plugin" aria-expanded="true" aria-controls="jumps"
                     aria-activedescendant=move || format!("jump-{}", picked.get()) autocomplete="off" spellcheck="false" placeholder="page, path, node, plugin, or a query"
                     prop:value=text on:input=move |event| { text.set(event_target_value(&event)); picked.set(0); } on:keydown=keys/></div>
-            <ul class="jumps" id="jumps" role="listbox" aria-label="Places">{list}</ul>
+            <ul class="jumps" id="jumps" role="listbox" aria-label="Places">{live(list)}</ul>
         </dialog>
     }
 }

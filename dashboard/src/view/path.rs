@@ -5,10 +5,12 @@ mod side;
 
 use crate::{
     address, columns,
-    load::load,
+    load::{Load, Loaded, load},
     place::place,
+    steady::Steady,
     store::{doubted, store},
     view::{
+        live::{Views, live},
         map::{self, lane},
         sign::{self, mute_state, prose},
         states,
@@ -25,25 +27,25 @@ pub fn PathPage() -> impl IntoView {
     let store = store();
     let place = place();
     let (lane, node, subject) = (place.part(), place.parameter("node"), place.parameter("subject"));
-    let url = Memo::new(move |_| {
+    let url = Steady::new(move |_| {
         address::with(&format!("/api/v1/paths/{}", lane.get()), &[("node", &node.get()), ("subject", &subject.get())])
     });
     let detail = load::<PathDetail>(store, url, store.pulse());
-    step_with_keys(detail.state, node, subject);
+    step_with_keys(detail, node, subject);
     let full = move |it: Arc<PathDetail>| whole(&it, &node.get());
-    move || match lane.get().parse::<LaneId>() {
+    live(move || match lane.get().parse::<LaneId>() {
         Ok(_) => states::loaded(detail, "Reading the path", full).into_any(),
         Err(text) => {
             view! { <h1 class="only">"There is no such path"</h1>{states::empty("Not a lane of the map", &text)} }
                 .into_any()
         }
-    }
+    })
 }
 
-fn step_with_keys(detail: RwSignal<crate::load::Load<PathDetail>>, node: Memo<String>, subject: Memo<String>) {
+fn step_with_keys(detail: Loaded<PathDetail>, node: Steady<String>, subject: Steady<String>) {
     let place = place();
     let listener = window_event_listener(ev::keydown, move |event| {
-        let crate::load::Load::Have(detail) = detail.get_untracked() else { return };
+        let Load::Have(detail) = detail.get_untracked() else { return };
         let by = match event.key().as_str() {
             "j" => 1,
             "k" => -1,
@@ -130,7 +132,7 @@ fn ladder(instance: &Instance) -> impl IntoView + use<> {
         };
         view! { <li class=class data-rung=it.as_str()><span>{wording::rung(*it)}</span></li> }
     });
-    let rungs = rungs.collect_view();
+    let rungs = rungs.views();
     view! { <div class="rungs"><ol class="ladder" aria-label=label>{rungs}</ol></div> }
 }
 
@@ -147,7 +149,7 @@ fn pickbar(detail: &PathDetail, here: &str) -> impl IntoView + use<> {
     let bad = columns::named_on(&detail.named, &detail.lane.strips);
     let (strips, pools, lane) = (detail.lane.strips.clone(), detail.pools.clone(), detail.lane.id);
     let (template, here, all) = (columns::template(&columns), here.to_owned(), counts.total());
-    let heads = columns.clone().into_iter().enumerate().map(map::pool).collect_view();
+    let heads = columns.clone().into_iter().enumerate().map(map::pool).views();
     there.then(move || {
         let (place, width) = map::measured();
         let names = map::names(&bad, &columns, &pools);
@@ -156,18 +158,18 @@ fn pickbar(detail: &PathDetail, here: &str) -> impl IntoView + use<> {
             let labels = columns::labels(&bad, &columns, &pools, &widths, map::GAP);
             let each = columns.iter().zip(&widths).zip(labels).enumerate();
             each.map(|(at, ((column, width), labels))| {
-                let flags = labels.into_iter().map(|label| flag(label, lane, &here)).collect_view();
+                let flags = labels.into_iter().map(|label| flag(label, lane, &here)).views();
                 let ticks = column.ticks(&strips, &pools);
                 view! { <div class="pick">{lane::drawing(&names, at, &ticks, column.nodes, *width)}
                     <div class="flags" style=("--n", column.nodes.max(1).to_string())>{flags}</div></div> }
             })
-            .collect_view()
+            .views()
         };
         view! {
             <section class="sheet pickbar" style=("--pools", template)>
-                <div class="head"><h2>{wording::counted(all, "instance", "instances")}</h2><span class="muted">{total}</span>
+                <div class="head"><h2>{wording::counted(all, "instance", "instances")}</h2><span class="muted">{live(total)}</span>
                     <span class="end"><span class="key">"j"</span>" "<span class="key">"k"</span>" next, previous"</span></div>
-                <div class="inner" node_ref=place>{drawn}</div>
+                <div class="inner" node_ref=place>{live(drawn)}</div>
                 <div class="pools under">{heads}</div>
             </section>
         }
@@ -250,7 +252,7 @@ fn kubernetes(detail: &PathDetail) -> impl IntoView + use<> {
         ("What it advises", &detail.advice),
     ];
     let said = said.into_iter().filter(|(_, text)| !text.is_empty());
-    let parts = said.map(|(title, text)| view! { <div><dt>{title}</dt><dd>{prose(text)}</dd></div> }).collect_view();
+    let parts = said.map(|(title, text)| view! { <div><dt>{title}</dt><dd>{prose(text)}</dd></div> }).views();
     view! {
         <section class="sheet"><div class="head"><h2>"What Kubernetes says about this path"</h2>
             <a class="link end" rel="external noreferrer" target="_blank" href="https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/">"Communication between Nodes and the Control Plane"</a></div>
@@ -267,11 +269,11 @@ fn instances(detail: &PathDetail) -> impl IntoView + use<> {
         view! {
             <tr data-subject=it.subject.clone()>
                 <td><a class="plain" href=to(it)><b>{it.subject.clone()}</b></a>" "<span class="faint">{it.pool.clone()}</span></td>
-                <td>{sign::badge(it.state)}</td><td>{prose(&it.says)}</td><td class="num faint nowrap">{age}</td><td class="num">{refused}</td>
+                <td>{sign::badge(it.state)}</td><td>{prose(&it.says)}</td><td class="num faint nowrap">{live(age)}</td><td class="num">{refused}</td>
             </tr>
         }
     });
-    let rows = rows.collect_view();
+    let rows = rows.views();
     let shown = u64::try_from(detail.instances.len()).unwrap_or(u64::MAX);
     let more = if shown < detail.total {
         format!("the worst {} of {}", wording::count(shown), wording::count(detail.total))

@@ -4,8 +4,15 @@ use crate::{
     address,
     load::{Load, load},
     place::place,
+    steady::Steady,
     store::store,
-    view::{map::Map, query::QueryBar, states, table::Table},
+    view::{
+        live::{Views, live},
+        map::Map,
+        query::QueryBar,
+        states,
+        table::Table,
+    },
     wording,
 };
 use leptos::prelude::*;
@@ -16,20 +23,20 @@ use wire::{Lane, Query};
 pub fn Paths() -> impl IntoView {
     let store = store();
     let (query, view) = (place().parameter("q"), place().parameter("view"));
-    let as_table = Memo::new(move |_| view.get() == "table");
-    let url = Memo::new(move |_| address::with("/api/v1/paths", &[("q", &query.get())]));
+    let as_table = Steady::new(move |_| view.get() == "table");
+    let url = Steady::new(move |_| address::with("/api/v1/paths", &[("q", &query.get())]));
     let lanes = load::<Vec<Lane>>(store, url, store.pulse());
-    let facets = Memo::new(move |_| Vec::new());
-    let there = move || match lanes.state.get() {
+    let facets = Steady::new(move |_| Vec::new());
+    let there = move || match lanes.get() {
         Load::Have(lanes) => lanes.iter().map(|lane| lane.counts.total()).sum::<u64>(),
         Load::Waiting | Load::Failed(_) => 0,
     };
-    let says = Signal::derive(move || wording::counted(there(), "path instance", "path instances"));
-    let shown = Memo::new(move |_| match lanes.state.get() {
+    let says = Steady::new(move |_| wording::counted(there(), "path instance", "path instances"));
+    let shown = Steady::new(move |_| match lanes.get() {
         Load::Have(lanes) => (*lanes).clone(),
         Load::Waiting | Load::Failed(_) => Vec::new(),
     });
-    let state = Memo::new(move |_| match (Query::parse(&query.get()), lanes.state.get()) {
+    let state = Steady::new(move |_| match (Query::parse(&query.get()), lanes.get()) {
         (Err(fault), _) => Some((true, fault.to_string())),
         (_, Load::Failed(text)) => Some((true, text)),
         (_, Load::Waiting) => Some((false, String::new())),
@@ -53,7 +60,7 @@ pub fn Paths() -> impl IntoView {
             <div class="buttons" role="group" aria-label="Shown as">{choice(false)}{choice(true)}</div>
         </div>
         <States query/>
-        {body}
+        {live(body)}
     }
 }
 
@@ -64,7 +71,7 @@ fn shown_as() -> &'static str {
 }
 
 #[component]
-fn States(query: Memo<String>) -> impl IntoView {
+fn States(query: Steady<String>) -> impl IntoView {
     let counts = store().part(|it| it.counts);
     let list = move || {
         let counts = counts.get();
@@ -75,7 +82,7 @@ fn States(query: Memo<String>) -> impl IntoView {
                 let to = address::paths(&address::narrowed(&query.get(), &term), shown_as());
                 view! { <a href=to><code>{term}</code>" "{wording::count(counts.of(*state))}</a> }
             })
-            .collect_view()
+            .views()
     };
-    view! { <p class="hints"><span>"Narrow to"</span>{list}<span>"or "<code>"pool:"</code>" "<code>"node:"</code>" "<code>"path:"</code>" "<code>"lane:"</code></span></p> }
+    view! { <p class="hints"><span>"Narrow to"</span>{live(list)}<span>"or "<code>"pool:"</code>" "<code>"node:"</code>" "<code>"path:"</code>" "<code>"lane:"</code></span></p> }
 }

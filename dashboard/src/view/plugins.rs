@@ -4,8 +4,10 @@ use crate::{
     address,
     load::load,
     place::place,
+    steady::Steady,
     store::store,
     view::{
+        live::{Views, live},
         sign::{mute, prose},
         states,
     },
@@ -20,7 +22,7 @@ use wire::{PluginInfo, RuleText};
 pub fn Plugins() -> impl IntoView {
     let store = store();
     let name = place().part();
-    let all = load::<Vec<PluginInfo>>(store, Memo::new(|_| "/api/v1/plugins".to_owned()), store.pulse());
+    let all = load::<Vec<PluginInfo>>(store, Steady::new(|_| "/api/v1/plugins".to_owned()), store.pulse());
     let set = store.part(|it| (it.generation, it.enforcing, it.shadowed));
     let full = move |all: Arc<Vec<PluginInfo>>| {
         let name = name.get();
@@ -39,18 +41,18 @@ pub fn Plugins() -> impl IntoView {
             )
             .into_any();
         }
-        view! { <div class="plugins">{shown.into_iter().map(card).collect_view()}</div> }.into_any()
+        view! { <div class="plugins">{shown.into_iter().map(card).views()}</div> }.into_any()
     };
     let says = move || {
         let (generation, enforcing, shadowed) = set.get();
         format!("{enforcing} enforce, {shadowed} in shadow. This is set {generation}: it grows with every swap.")
     };
     let back = move || {
-        (!name.get().is_empty()).then(|| view! { <nav class="crumbs" aria-label="Where you are"><a href="/plugins">"Plugins"</a><span>"/"</span><span>{name}</span></nav> })
+        (!name.get().is_empty()).then(|| view! { <nav class="crumbs" aria-label="Where you are"><a href="/plugins">"Plugins"</a><span>"/"</span><span>{name.get()}</span></nav> })
     };
     view! {
-        {back}
-        <div class="pagehead"><h1>"Plugins"</h1><p id="generation">{says}</p></div>
+        {live(back)}
+        <div class="pagehead"><h1>"Plugins"</h1><p id="generation">{live(says)}</p></div>
         {states::loaded(all, "Reading plugins", full)}
     }
 }
@@ -61,8 +63,7 @@ fn said(info: &PluginInfo) -> impl IntoView + use<> {
     let rest = acts.asked.saturating_sub(acts.refused).saturating_sub(acts.would_refuse);
     let label = format!("{} refused, {} would refuse, {} no objection", acts.refused, acts.would_refuse, rest);
     let cells = [("d", acts.refused), ("s", acts.would_refuse), ("", rest)].into_iter().filter(|(_, count)| *count > 0);
-    let cells =
-        cells.map(|(class, count)| view! { <i class=class style=("--v", count.to_string())></i> }).collect_view();
+    let cells = cells.map(|(class, count)| view! { <i class=class style=("--v", count.to_string())></i> }).views();
     view! { <div class="said" role="img" aria-label=label>{cells}</div> }
 }
 
@@ -183,7 +184,7 @@ fn rules(plugin: &str, rules: Vec<RuleText>) -> impl IntoView + use<> {
         let source = (!rule.source.is_empty()).then(|| format!(" From {}.", rule.source));
         view! { <li data-rule=rule.id.clone()><b><code>{rule.id.clone()}</code></b>{hit}<p>{prose(&rule.summary)}</p><p class="faint">{prose(&rule.advice)}{source}</p></li> }
     });
-    let items = items.collect_view();
+    let items = items.views();
     (count > 0).then(|| view! { <details><summary>{count}{if count == 1 { " rule" } else { " rules" }}</summary><ul class="rules rows">{items}</ul></details> })
 }
 
@@ -213,7 +214,7 @@ fn spread(title: &'static str, buckets: &[u64], end: String) -> impl IntoView + 
     );
     view! {
         <figure class="spread"><figcaption><b>{title}</b><span>{end}</span></figcaption>
-            <svg viewBox=format!("0 0 {} 40", shown.len()) preserveAspectRatio="none" role="img" aria-label=label>{bars.collect_view()}<path class="base" d=format!("M0 40h{}", shown.len())/></svg>
+            <svg viewBox=format!("0 0 {} 40", shown.len()) preserveAspectRatio="none" role="img" aria-label=label>{bars.views()}<path class="base" d=format!("M0 40h{}", shown.len())/></svg>
             <div class="ends"><span>{wording::count(power(first) / 2)}</span><span>{wording::count(power(last))}</span></div></figure>
     }
     .into_any()

@@ -1,6 +1,16 @@
 //! The query bar: one language for address, gate and command line, with what may come next and what is wrong.
 
-use crate::{board::Facet, place::place, store::store, suggest, view::sign::mute};
+use crate::{
+    board::Facet,
+    place::place,
+    steady::Steady,
+    store::store,
+    suggest,
+    view::{
+        live::{Views, live},
+        sign::mute,
+    },
+};
 use leptos::{ev, html, prelude::*};
 use wire::Query;
 
@@ -8,11 +18,10 @@ use wire::Query;
 #[component]
 pub fn QueryBar(
     /// What is asked now, as the address says.
-    #[prop(into)]
-    query: Signal<String>,
+    query: Steady<String>,
     to: fn(&str) -> String,
-    #[prop(into)] facets: Signal<Vec<Facet>>,
-    #[prop(into)] says: Signal<String>,
+    facets: Steady<Vec<Facet>>,
+    says: Steady<String>,
 ) -> impl IntoView {
     let input = NodeRef::<html::Input>::new();
     let text = RwSignal::new(query.get_untracked());
@@ -22,7 +31,7 @@ pub fn QueryBar(
         open.set(false);
     });
     let nodes = store().part(|it| it.named.iter().map(|named| named.node.clone()).collect::<Vec<_>>());
-    let offers = Memo::new(move |_| {
+    let offers = Steady::new(move |_| {
         if open.get() {
             suggest::suggest(&text.get(), &facets.get(), &nodes.get())
                 .into_iter()
@@ -32,7 +41,7 @@ pub fn QueryBar(
             Vec::new()
         }
     });
-    let fault = Memo::new(move |_| Query::parse(&text.get()).err().map(|fault| fault.to_string()));
+    let fault = Steady::new(move |_| Query::parse(&text.get()).err().map(|fault| fault.to_string()));
     let place = place();
     let go = move || {
         if fault.get_untracked().is_none() {
@@ -80,7 +89,7 @@ pub fn QueryBar(
                     </li>
                 }
             });
-            view! { <ul class="offers" id="offers" role="listbox" aria-label="What may come next">{items.collect_view()}</ul> }
+            view! { <ul class="offers" id="offers" role="listbox" aria-label="What may come next">{items.views()}</ul> }
         })
     };
     view! {
@@ -95,10 +104,10 @@ pub fn QueryBar(
                     prop:value=text on:keydown=keys
                     on:input=move |event| { text.set(event_target_value(&event)); picked.set(None); open.set(true); }
                     on:blur=move |_| open.set(false)/>
-                <span class="end">{says}" "<span class="key">"/"</span></span>
+                <span class="end">{live(move || says.get())}" "<span class="key">"/"</span></span>
             </search>
-            {list}
-            <p id="query-fault" class="wrong" role="alert">{move || fault.get()}</p>
+            {live(list)}
+            <p id="query-fault" class="wrong" role="alert">{live(move || fault.get())}</p>
         </div>
     }
 }

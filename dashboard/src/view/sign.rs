@@ -2,6 +2,7 @@
 
 use crate::{
     store::{doubted, store},
+    view::live::live,
     wording,
 };
 use leptos::prelude::*;
@@ -47,7 +48,7 @@ pub fn badge(state: State) -> impl IntoView {
     let shown = shown(state);
     view! {
         <span class=move || format!("badge {}", shown()) data-state=move || shown().as_str()>
-            {mute_state(state)}{move || wording::state(shown())}
+            {mute_state(state)}{live(move || wording::state(shown()))}
         </span>
     }
 }

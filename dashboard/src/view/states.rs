@@ -2,7 +2,10 @@
 
 use crate::{
     load::{Load, Loaded},
-    view::sign::{mute, prose},
+    view::{
+        live::live,
+        sign::{mute, prose},
+    },
 };
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -51,18 +54,18 @@ where
     T: Send + Sync + 'static,
     V: IntoView + 'static,
 {
-    move || match from.state.get() {
+    live(move || match from.get() {
         Load::Waiting => waiting(what).into_any(),
         Load::Failed(text) => failed(text, move || from.retry()).into_any(),
         Load::Have(it) => {
             let late = move || {
-                from.late
-                    .get()
-                    .map(|text| view! { <p class="notice" role="status">{mute("unknown")}"Not read again: "{text}</p> })
+                from.late().map(|text| {
+                    view! { <p class="notice" role="status">{mute("unknown")}"Not read again: "{text}</p> }.into_any()
+                })
             };
-            view! { {late}{full(it)} }.into_any()
+            view! { {live(late)}{full(it)} }.into_any()
         }
-    }
+    })
 }
 
 /// No view has this address.

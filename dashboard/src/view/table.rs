@@ -1,17 +1,26 @@
 //! The map's query as a table: worst first, and the same numbers.
 
-use crate::{address, view::sign, wording};
+use crate::{
+    address,
+    order::sorted,
+    steady::Steady,
+    view::{
+        live::{Views, live},
+        sign,
+    },
+    wording,
+};
 use leptos::prelude::*;
 use wire::{Counts, Lane, State};
 
 /// Lanes as rows.
 #[component]
-pub fn Table(#[prop(into)] lanes: Signal<Vec<Lane>>, title: &'static str) -> impl IntoView {
-    let sorted = Memo::new(move |_| {
+pub fn Table(lanes: Steady<Vec<Lane>>, title: &'static str) -> impl IntoView {
+    let rows = Steady::new(move |_| {
         let mut lanes = lanes.get();
         lanes.iter_mut().for_each(|lane| lane.strips.clear());
-        lanes.sort_by_key(|lane| (lane.counts.worst().map_or(99, rank), std::cmp::Reverse(lane.acts.refused)));
-        lanes
+        let rank = |lane: &Lane| lane.counts.worst().map_or(99, rank);
+        sorted(lanes, |a, b| rank(a).cmp(&rank(b)).then_with(|| b.acts.refused.cmp(&a.acts.refused)))
     });
     view! {
         <section class="sheet" id="table">
@@ -22,7 +31,7 @@ pub fn Table(#[prop(into)] lanes: Signal<Vec<Lane>>, title: &'static str) -> imp
                     <th scope="col">"Worst"</th><th scope="col" class="num">"Refused"</th>
                     <th scope="col" class="num opt">"Traffic"</th><th scope="col" class="num opt">"p50"</th>
                 </tr></thead>
-                <tbody>{move || sorted.get().into_iter().map(row).collect_view()}</tbody>
+                <tbody>{live(move || rows.get().into_iter().map(row).views())}</tbody>
             </table>
         </section>
     }
@@ -66,8 +75,7 @@ pub fn share(counts: Counts) -> impl IntoView {
         there.clone().map(|it| format!("{} {}", wording::count(counts.of(it)), wording::state(it))).collect();
     let label = label.join(", ");
     let cells = there.map(|state| view! { <i class=state.as_str() style=("--v", counts.of(state).to_string())></i> });
-    (counts.total() > 0)
-        .then(|| view! { <span class="share" role="img" aria-label=label>{cells.collect_view()}</span> })
+    (counts.total() > 0).then(|| view! { <span class="share" role="img" aria-label=label>{cells.views()}</span> })
 }
 
 fn rank(state: State) -> usize {

@@ -3,8 +3,10 @@
 use crate::{
     address,
     load::{Load, get, load},
+    steady::Steady,
     store::{clock, east, store},
     view::{
+        live::{Views, live},
         sign::{self, mute, prose},
         states,
     },
@@ -16,13 +18,13 @@ use wire::{Decision, DecisionDetail, Entry, Explained, Hit, Opinion, RuleText, T
 
 /// The trace of the decision with this id.
 #[component]
-pub fn Trace(id: String, query: Memo<String>) -> impl IntoView {
+pub fn Trace(id: String, query: Steady<String>) -> impl IntoView {
     let store = store();
     let url = {
         let id = id.clone();
-        Memo::new(move |_| address::with(&format!("/api/v1/decisions/{id}"), &[]))
+        Steady::new(move |_| address::with(&format!("/api/v1/decisions/{id}"), &[]))
     };
-    let detail = load::<DecisionDetail>(store, url, Memo::new(|_| 0));
+    let detail = load::<DecisionDetail>(store, url, Steady::new(|_| 0));
     let full = move |detail: Arc<DecisionDetail>| match &detail.row.entry {
         Entry::Decision(decision) => whole(decision, &detail, query.get()).into_any(),
         Entry::Gap(_) | Entry::Event(_) | Entry::Csr(_) => {
@@ -76,7 +78,7 @@ fn asked(decision: &Decision) -> impl IntoView + use<> {
         .facts
         .iter()
         .map(|(key, value)| view! { <dt>{key.clone()}</dt><dd><code>{value.clone()}</code></dd> })
-        .collect_view();
+        .views();
     let extra = request.extra.iter().map(|(key, values)| {
         view! { <dt>{key.clone()}</dt><dd><code>{values.join(", ")}</code></dd> }
     });
@@ -96,7 +98,7 @@ fn asked(decision: &Decision) -> impl IntoView + use<> {
                 {(!request.groups.is_empty()).then(|| view! { <dt>"Groups"</dt><dd><code>{request.groups.join(", ")}</code></dd> })}
             </dl>
             {(!request.extra.is_empty() || !decision.facts.is_empty()).then(|| view! {
-                <details><summary>"What the plugins were given besides"</summary><dl class="facts2 wide">{extra.collect_view()}{facts}</dl></details>
+                <details><summary>"What the plugins were given besides"</summary><dl class="facts2 wide">{extra.views()}{facts}</dl></details>
             })}
         </section>
     }
@@ -123,7 +125,7 @@ fn opinions(opinions: &[Opinion]) -> impl IntoView + use<> {
             </tr>
         }
     });
-    let rows = rows.collect_view();
+    let rows = rows.views();
     view! {
         <section><h3>"Opinions "<span class="end">"one refusal is enough"</span></h3>
             <table class="table ops"><thead><tr><th scope="col">"Plugin"</th><th scope="col">"Opinion"</th><th scope="col">"Rule"</th>
@@ -141,7 +143,7 @@ fn rules(decision: &Decision, rules: &[(String, RuleText)]) -> impl IntoView + u
                 <p class="quote">{prose(&rule.summary)}</p><p class="muted">{prose(&rule.advice)}</p>{from}</section>
         }
     });
-    let texts = texts.collect_view();
+    let texts = texts.views();
     let gone = (!decision.rule.is_empty() && !rules.iter().any(|(name, _)| *name == decision.rule)).then(|| view! {
         <section><h3>"The rule "<span class="end"><code>{decision.rule.clone()}</code></span></h3>
             <p class="muted">"Its text is not loaded any more: the plugin was changed or removed since, or the gate itself decided."</p></section>
@@ -200,7 +202,7 @@ fn Again(id: String) -> impl IntoView {
         <div class="again"><div id="explained" role="status" data-same=move || match answer.get() {
             Some(Load::Have(it)) => it.same.map_or("unknown", |same| if same { "true" } else { "false" }),
             _ => "",
-        }>{says}</div>
+        }>{live(says)}</div>
         <button id="explain-again" class="button" type="button" on:click=ask>"Explain again"</button></div>
     }
 }
@@ -233,7 +235,7 @@ fn hits(rule: &str, hits: &[Hit]) -> impl IntoView + use<> {
                 <i style=("--p", share) aria-hidden="true"></i><b>{wording::count(hit.count)}</b></li>
         }
     });
-    let rows = rows.collect_view();
+    let rows = rows.views();
     there.then(|| view! {
         <section><h3>"Who else does this rule hit "<span class="end"><a class="link" href=all>"last 24 hours"</a></span></h3><ul class="hits">{rows}</ul></section>
     })

@@ -5,8 +5,12 @@ use crate::{
     board::{self, Fold, Older, Section},
     feed,
     model::{Class, Notice},
+    steady::Steady,
     store::{east, store},
-    view::{sign, states},
+    view::{
+        live::{Views, live},
+        sign, states,
+    },
     wording,
 };
 use leptos::prelude::*;
@@ -15,10 +19,10 @@ use wire::Query;
 
 /// The list.
 #[component]
-pub fn List(query: Memo<String>, id: Memo<String>) -> impl IntoView {
+pub fn List(query: Steady<String>, id: Steady<String>) -> impl IntoView {
     let store = store();
     let classes =
-        Memo::new(move |_| store.board.with(|board| board.sections.iter().map(|it| it.class).collect::<Vec<_>>()));
+        Steady::new(move |_| store.board.with(|board| board.sections.iter().map(|it| it.class).collect::<Vec<_>>()));
     let body = move || {
         let classes = classes.get();
         if !classes.is_empty() {
@@ -30,7 +34,7 @@ pub fn List(query: Memo<String>, id: Memo<String>) -> impl IntoView {
                         <th scope="col">"Time"</th><th scope="col">"Verdict"</th><th scope="col">"Who"</th>
                         <th scope="col">"Asks"</th><th scope="col">"Rule and path"</th><th scope="col" class="num">"µs"</th>
                     </tr></thead>
-                    {sections.collect_view()}
+                    {sections.views()}
                 </table>
             }
             .into_any();
@@ -53,8 +57,8 @@ pub fn List(query: Memo<String>, id: Memo<String>) -> impl IntoView {
             on:pointerenter=move |event| { if event.pointer_type() == "mouse" { hold(true); } } on:pointerleave=move |_| hold(false)
             on:focusin=move |_| hold(true) on:focusout=move |_| hold(false)>
             <Waiting/>
-            {move || store.board.with(|board| board.notices.clone()).into_iter().map(notice).collect_view()}
-            {body}
+            {live(move || store.board.with(|board| board.notices.clone()).into_iter().map(notice).views())}
+            {live(body)}
         </section>
     }
 }
@@ -62,13 +66,13 @@ pub fn List(query: Memo<String>, id: Memo<String>) -> impl IntoView {
 #[component]
 fn Waiting() -> impl IntoView {
     let store = store();
-    move || {
+    live(move || {
         let waiting = store.waiting.get();
         (waiting > 0).then(|| {
             let text = format!("{waiting} new");
             view! { <button id="new-rows" class="button new" type="button" on:click=move |_| store.release()>{text}</button> }
         })
-    }
+    })
 }
 
 fn notice(notice: Notice) -> impl IntoView {
@@ -100,14 +104,14 @@ fn nothing(query: &str) -> impl IntoView + use<> {
 
 /// The rows of one class.
 #[component]
-fn Body(class: Class, query: Memo<String>, id: Memo<String>) -> impl IntoView {
+fn Body(class: Class, query: Steady<String>, id: Steady<String>) -> impl IntoView {
     let store = store();
     let section =
-        Memo::new(move |_| store.board.with(|board| board.sections.iter().find(|it| it.class == class).cloned()));
+        Steady::new(move |_| store.board.with(|board| board.sections.iter().find(|it| it.class == class).cloned()));
     let head = move || section.with(|it| it.as_ref().map(board::heading));
     let folds = move || section.with(|it| it.as_ref().map(|section| section.folds.clone()).unwrap_or_default());
     let older =
-        Memo::new(move |_| section.with(|it| it.as_ref().map_or(Older::None, |section: &Section| section.older)));
+        Steady::new(move |_| section.with(|it| it.as_ref().map_or(Older::None, |section: &Section| section.older)));
     let name = match class {
         Class::Refused => "refused",
         Class::WouldRefuse => "would-refuse",
@@ -115,7 +119,7 @@ fn Body(class: Class, query: Memo<String>, id: Memo<String>) -> impl IntoView {
     };
     view! {
         <tbody data-class=name>
-            <tr class="fold"><th colspan="6" scope="colgroup">{move || head().map(|(text, more)| view! { {text}" "<span class="faint">{more}</span> })}</th></tr>
+            <tr class="fold"><th colspan="6" scope="colgroup">{live(move || head().map(|(text, more)| view! { {text}" "<span class="faint">{more}</span> }))}</th></tr>
             <For each=folds key=|fold| (fold.row, fold.times) children=move |fold| view! { <FoldRow fold class query id/> }/>
             <OlderRow class older query/>
         </tbody>
@@ -124,7 +128,7 @@ fn Body(class: Class, query: Memo<String>, id: Memo<String>) -> impl IntoView {
 
 /// The way to older ones, under the last row of a class.
 #[component]
-fn OlderRow(class: Class, older: Memo<Older>, query: Memo<String>) -> impl IntoView {
+fn OlderRow(class: Class, older: Steady<Older>, query: Steady<String>) -> impl IntoView {
     let store = store();
     let (reading, fault) = (RwSignal::new(false), RwSignal::new(None));
     let act = move |_| match older.get_untracked() {
@@ -149,25 +153,25 @@ fn OlderRow(class: Class, older: Memo<Older>, query: Memo<String>) -> impl IntoV
         Older::Held(_) | Older::Before(_) => Some(
             view! {
                 <button class="button" type="button" prop:disabled=reading on:click=act>
-                    {move || if reading.get() { "Reading" } else { "Show older" }}
+                    {live(move || if reading.get() { "Reading" } else { "Show older" })}
                 </button>
-                {move || fault.get().map(|text: String| view! { <span role="alert">{text}</span> })}
+                {live(move || fault.get().map(|text: String| view! { <span role="alert">{text}</span> }))}
             }
             .into_any(),
         ),
     };
-    move || way().map(|way| view! { <tr class="more"><td colspan="6">{way}</td></tr> })
+    live(move || way().map(|way| view! { <tr class="more"><td colspan="6">{way}</td></tr> }))
 }
 
 #[component]
-fn FoldRow(fold: Fold, class: Class, query: Memo<String>, id: Memo<String>) -> impl IntoView {
+fn FoldRow(fold: Fold, class: Class, query: Steady<String>, id: Steady<String>) -> impl IntoView {
     let decision = Arc::clone(&fold.decision);
     let to = {
         let id = decision.id.clone();
         move || address::decision(&id, &query.get())
     };
     let mine = decision.id.clone();
-    let selected = Memo::new(move |_| id.with(|id| *id == mine));
+    let selected = Steady::new(move |_| id.with(|id| *id == mine));
     let (plugin, rule) = board::spoken(&decision);
     let ways = format!("{} × {}", wording::source(decision.source), wording::traversal(decision.traversal));
     let (rule, small, ways) = match class {

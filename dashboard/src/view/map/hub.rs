@@ -1,6 +1,6 @@
 //! The control plane in the middle of the map, and what the gate did for it.
 
-use crate::{address, store::store, wording};
+use crate::{address, store::store, view::live::live, wording};
 use leptos::prelude::*;
 
 /// The hub.
@@ -15,10 +15,9 @@ pub fn Hub() -> impl IntoView {
     });
     let pace = move || {
         let acts = acts.get();
-        let rate = if acts.rate >= 9.95 { format!("{:.0}", acts.rate) } else { format!("{:.1}", acts.rate) };
         let half = (acts.decisions > 0)
             .then(|| view! { ", half of them within "<b class="nowrap">{wording::micros(acts.p50)}</b> });
-        view! { <p><span class="big" id="rate">{rate}</span>" decisions a second"{half}</p> }
+        view! { <p><span class="big" id="rate">{wording::pace(acts.rate)}</span>" decisions a second"{half}</p> }
     };
     let loaded = move || {
         let (enforcing, shadowed) = plugins.get();
@@ -46,12 +45,12 @@ pub fn Hub() -> impl IntoView {
         <section class="hub" aria-label="Control plane">
             <h3>"kube-apiserver"</h3>
             <hr/>
-            {pace}
+            {live(pace)}
             <hr/>
-            {loaded}
+            {live(loaded)}
             <hr/>
-            {refused}
-            {trouble}
+            {live(refused)}
+            {live(trouble)}
         </section>
     }
 }

@@ -3,8 +3,12 @@
 use super::{Grid, Names};
 use crate::{
     address,
+    steady::Steady,
     strip::{self, Mark},
-    view::sign::{self, mute},
+    view::{
+        live::{Views, live},
+        sign::{self, mute},
+    },
     wording,
 };
 use leptos::prelude::*;
@@ -19,18 +23,18 @@ pub enum Side {
 }
 
 /// The lanes of one side, in the order of the map.
-pub fn group(grid: Grid, lanes: Signal<Vec<Lane>>, ids: &[LaneId], of: &[LaneId], side: Side) -> impl IntoView + use<> {
+pub fn group(grid: Grid, lanes: Steady<Vec<Lane>>, ids: &[LaneId], of: &[LaneId], side: Side) -> impl IntoView + use<> {
     let first = if side == Side::Out { 9 } else { 3 };
     let there: Vec<LaneId> = of.iter().copied().filter(|id| ids.contains(id)).collect();
     let rows = there.into_iter().enumerate();
-    rows.map(|(at, id)| one(grid, the(lanes, id), id, side, first + at)).collect_view()
+    rows.map(|(at, id)| one(grid, the(lanes, id), id, side, first + at)).views()
 }
 
-fn the(lanes: Signal<Vec<Lane>>, id: LaneId) -> Memo<Option<Lane>> {
-    Memo::new(move |_| lanes.with(|it| it.iter().find(|lane| lane.id == id).cloned()))
+fn the(lanes: Steady<Vec<Lane>>, id: LaneId) -> Steady<Option<Lane>> {
+    Steady::new(move |_| lanes.with(|it| it.iter().find(|lane| lane.id == id).cloned()))
 }
 
-fn one(grid: Grid, lane: Memo<Option<Lane>>, id: LaneId, side: Side, row: usize) -> impl IntoView {
+fn one(grid: Grid, lane: Steady<Option<Lane>>, id: LaneId, side: Side, row: usize) -> impl IntoView {
     let shut = move || lane.with(|it| it.as_ref().is_some_and(|lane| !lane.shut_by.is_empty()));
     let class = move || {
         let side = match side {
@@ -40,18 +44,18 @@ fn one(grid: Grid, lane: Memo<Option<Lane>>, id: LaneId, side: Side, row: usize)
         };
         if shut() { format!("{side} shut") } else { side.to_owned() }
     };
-    let worst = Memo::new(move |_| lane.with(|it| it.as_ref().and_then(|lane| lane.counts.worst())));
+    let worst = Steady::new(move |_| lane.with(|it| it.as_ref().and_then(|lane| lane.counts.worst())));
     let title = move || lane.with(|it| it.as_ref().map(|lane| lane.title.clone()).unwrap_or_default());
-    let refused = Memo::new(move |_| lane.with(|it| it.as_ref().map_or(0, |lane| lane.acts.refused)));
+    let refused = Steady::new(move |_| lane.with(|it| it.as_ref().map_or(0, |lane| lane.acts.refused)));
     let own_sign = move || (side == Side::Left).then(|| worst.get().map(sign::state));
     view! {
         <a class=class href=address::path(id, "") data-lane=id.as_str() data-state=move || worst.get().map(|it| it.as_str())
             style=("--r", row.to_string()) style=("--w", move || lane.with(thickness))>
             <span class="label">
-                {move || gate(refused.get() > 0)}
-                <span class="name">{own_sign}{title}</span>
-                {move || refusals(refused.get())}
-                <span class="sub">{move || lane.with(traffic)}</span>
+                {live(move || gate(refused.get() > 0))}
+                <span class="name">{live(own_sign)}{live(title)}</span>
+                {live(move || refusals(refused.get()))}
+                <span class="sub">{live(move || lane.with(traffic))}</span>
             </span>
             {(side != Side::Left).then(|| strips(grid, lane))}
         </a>
@@ -59,7 +63,7 @@ fn one(grid: Grid, lane: Memo<Option<Lane>>, id: LaneId, side: Side, row: usize)
 }
 
 /// The lane that goes around the gate: always drawn, never judged.
-pub fn around(grid: Grid, lanes: Signal<Vec<Lane>>) -> impl IntoView {
+pub fn around(grid: Grid, lanes: Steady<Vec<Lane>>) -> impl IntoView {
     let lane = the(lanes, LaneId::Direct);
     let worst = move || lane.with(|it| it.as_ref().and_then(|lane| lane.counts.worst()).map(|it| it.as_str()));
     view! {
@@ -68,16 +72,16 @@ pub fn around(grid: Grid, lanes: Signal<Vec<Lane>>) -> impl IntoView {
             <span class="under"></span>
             <span class="label near">
                 <span class="name">"→ kubelet, directly"</span>
-                <span class="sub">{move || lane.with(traffic)}</span>
+                <span class="sub">{live(move || lane.with(traffic))}</span>
             </span>
             {strips(grid, lane)}
         </a>
     }
 }
 
-fn strips(grid: Grid, lane: Memo<Option<Lane>>) -> impl IntoView {
+fn strips(grid: Grid, lane: Steady<Option<Lane>>) -> impl IntoView {
     // Apart from the rest of the lane, whose counts change all the time.
-    let ticks = Memo::new(move |_| lane.with(|it| it.as_ref().map(|lane| lane.strips.clone()).unwrap_or_default()));
+    let ticks = Steady::new(move |_| lane.with(|it| it.as_ref().map(|lane| lane.strips.clone()).unwrap_or_default()));
     let drawn = move || {
         let (strips, pools, widths) = (ticks.get(), grid.pools.get(), grid.widths.get());
         let columns = grid.columns.get();
@@ -85,9 +89,9 @@ fn strips(grid: Grid, lane: Memo<Option<Lane>>) -> impl IntoView {
         let drawn = each.map(|(at, (column, width))| {
             grid.names.with(|names| drawing(names, at, &column.ticks(&strips, &pools), column.nodes, width))
         });
-        drawn.collect_view()
+        drawn.views()
     };
-    view! { <span class="strips">{drawn}</span> }
+    view! { <span class="strips">{live(drawn)}</span> }
 }
 
 /// The ticks and signs of one column.
@@ -96,8 +100,8 @@ pub fn drawing(names: &Names, column: usize, ticks: &Ticks, nodes: u32, width: f
     let cells = nodes.clamp(1, most.max(1));
     let drawn = strip::draw(ticks, most, apart(width, cells));
     let cells = drawn.cells.max(1);
-    let paths = drawn.paths.into_iter().map(|(class, d)| view! { <path class=class d=d/> }).collect_view();
-    let marks = drawn.marks.into_iter().map(|it| mark(names, column, it)).collect_view();
+    let paths = drawn.paths.into_iter().map(|(class, d)| view! { <path class=class d=d/> }).views();
+    let marks = drawn.marks.into_iter().map(|it| mark(names, column, it)).views();
     view! {
         <span class="strip" style=("--n", cells.to_string())>
             <svg class="ticks" viewBox=format!("0 0 {cells} 10") preserveAspectRatio="none" aria-hidden="true">{paths}</svg>
@@ -108,7 +112,7 @@ pub fn drawing(names: &Names, column: usize, ticks: &Ticks, nodes: u32, width: f
 
 fn mark(names: &Names, column: usize, mark: Mark) -> impl IntoView + use<> {
     let says = wording::state_in_full(mark.state);
-    let name = names.get(&(column, mark.at)).cloned();
+    let name = names.iter().find(|(place, _)| *place == (column, mark.at)).map(|(_, name)| name.clone());
     let name = name.unwrap_or_else(|| format!("node {}", mark.at + 1));
     let label: String = match mark.nodes {
         1 => format!("{name} {says}"),

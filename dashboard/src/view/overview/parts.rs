@@ -3,7 +3,10 @@
 use crate::{
     address,
     store::{east, store},
-    view::sign::{self, mute, prose},
+    view::{
+        live::{Views, live},
+        sign::{self, mute, prose},
+    },
     wording,
 };
 use leptos::prelude::*;
@@ -18,12 +21,12 @@ pub fn Todo() -> impl IntoView {
         if todo.is_empty() {
             return view! { <li>{mute("passed")}<b>"Nothing needs a person"</b><p>"What cannot be seen from here is listed below."</p></li> }.into_any();
         }
-        todo.into_iter().map(item).collect_view().into_any()
+        todo.into_iter().map(item).views().into_any()
     };
     view! {
         <section class="sheet" id="todo">
             <div class="head"><h2>"Needs a person"</h2><span class="end">"worst first"</span></div>
-            <ul class="todo rows">{list}</ul>
+            <ul class="todo rows">{live(list)}</ul>
         </section>
     }
 }
@@ -48,12 +51,12 @@ pub fn Changes() -> impl IntoView {
         if changes.is_empty() {
             return view! { <li class="faint">"Nothing changed."</li> }.into_any();
         }
-        changes.into_iter().map(change).collect_view().into_any()
+        changes.into_iter().map(change).views().into_any()
     };
     view! {
         <section class="sheet" id="changes">
             <div class="head"><h2>"Changed in 15 minutes"</h2><span class="end">"newest first"</span></div>
-            <ol class="log rows">{list}</ol>
+            <ol class="log rows">{live(list)}</ol>
         </section>
     }
 }
@@ -80,7 +83,7 @@ pub fn Sources() -> impl IntoView {
     view! {
         <section class="sheet" id="sources">
             <div class="head"><h2>"Sources, and how fresh"</h2><span class="end">"age in its lifetime"</span></div>
-            <ul class="sources rows">{move || sources.get().into_iter().map(source).collect_view()}</ul>
+            <ul class="sources rows">{live(move || sources.get().into_iter().map(source).views())}</ul>
         </section>
     }
 }
@@ -105,8 +108,8 @@ fn source(source: SourceStatus) -> impl IntoView {
     let bar = move || is_valid().then(|| view! { <i style=("--p", move || format!("{}%", used()))></i> });
     view! {
         <li data-source=source.witness.as_str()>
-            <span>{name}</span><b class="nowrap">{age}</b>
-            <span class="age" class:none=move || !is_valid() aria-hidden="true">{bar}</span>
+            <span>{live(name)}</span><b class="nowrap">{live(age)}</b>
+            <span class="age" class:none=move || !is_valid() aria-hidden="true">{live(bar)}</span>
             <small>{prose(&source.text)}</small>
         </li>
     }
@@ -120,12 +123,12 @@ pub fn Blind() -> impl IntoView {
         let items = blind.get().into_iter();
         items
             .map(|it| view! { <li>{mute(State::Unknown.as_str())}<span><b>{it.title}</b>{prose(&it.text)}</span></li> })
-            .collect_view()
+            .views()
     };
     view! {
         <section class="sheet blind" id="blind">
             <div class="head"><h2>"What we cannot see from here"</h2><span class="end">"none of this is counted as safe"</span></div>
-            <ul>{list}</ul>
+            <ul>{live(list)}</ul>
         </section>
     }
 }

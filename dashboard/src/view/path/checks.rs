@@ -1,6 +1,14 @@
 //! Check by check: what must be true, what was found, how it is known and until when.
 
-use crate::{store::store, view::sign::prose, wording};
+use crate::{
+    steady::Steady,
+    store::store,
+    view::{
+        live::{Views, live},
+        sign::prose,
+    },
+    wording,
+};
 use leptos::prelude::*;
 use wire::{Check, Outcome, Part};
 
@@ -17,10 +25,10 @@ pub fn checks(checks: &[Check]) -> impl IntoView + use<> {
     }
     let parts = Part::ALL.iter().filter(|part| checks.iter().any(|it| it.part == **part));
     let rows = parts.map(|part| {
-        let rows = checks.iter().filter(|it| it.part == *part).map(row).collect_view();
+        let rows = checks.iter().filter(|it| it.part == *part).map(row).views();
         view! { <tr class="part"><th colspan="4" scope="colgroup">{wording::part(*part)}</th></tr>{rows} }
     });
-    let rows = rows.collect_view();
+    let rows = rows.views();
     view! {
         <section class="sheet" id="checks"><div class="head"><h2>"Check by check"</h2><span class="muted">{said.join(", ")}</span></div>
             <table class="table checks"><thead><tr><th scope="col">"Check"</th><th scope="col">"What we found"</th><th scope="col">"How we know"</th>
@@ -32,7 +40,7 @@ fn row(check: &Check) -> impl IntoView + use<> {
     let store = store();
     let (outcome, at, ttl) = (check.outcome, check.at, check.ttl);
     let old = move || store.now.get().saturating_sub(at);
-    let ran_out = Memo::new(move |_| at > 0 && ttl > 0 && old() > ttl);
+    let ran_out = Steady::new(move |_| at > 0 && ttl > 0 && old() > ttl);
     // Evidence that ran out, or that nobody confirms any more, proves nothing; a failure stays one.
     let shown = move || {
         if outcome == Outcome::Passes && (ran_out.get() || store.lost.get()) { Outcome::Unknown } else { outcome }
@@ -66,7 +74,7 @@ fn row(check: &Check) -> impl IntoView + use<> {
                     <use href=move || format!("#{}", wording::outcome_sign(shown()))/></svg>
                 <span>{check.states.clone()}</span></span></td>
             <td>{prose(&check.found)}{from}</td>
-            <td class="how">{how}<br/>{age}</td>
+            <td class="how">{how}<br/>{live(age)}</td>
             <td class="set">{setting}</td>
         </tr>
     }

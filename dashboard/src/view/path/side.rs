@@ -3,8 +3,13 @@
 use crate::{
     address,
     load::{Load, load},
+    steady::Steady,
     store::{east, store},
-    view::{plugins, sign, sign::prose},
+    view::{
+        live::{Views, live},
+        plugins, sign,
+        sign::prose,
+    },
     wording,
 };
 use leptos::prelude::*;
@@ -18,7 +23,7 @@ pub fn steps(steps: &[Step]) -> impl IntoView + use<> {
         let done = step.done.then(|| view! { <span class="hide">"done: "</span> });
         view! { <li class:done=step.done><span>{done}{prose(&step.text)}{code}</span></li> }
     });
-    let items = items.collect_view();
+    let items = items.views();
     there.then(|| view! {
         <section class="sheet" id="steps"><div class="head"><h2>"To make it safe"</h2><span class="end">"in this order"</span></div><ol class="steps">{items}</ol></section>
     })
@@ -28,18 +33,18 @@ pub fn steps(steps: &[Step]) -> impl IntoView + use<> {
 #[component]
 pub fn OnPath(names: Vec<String>) -> impl IntoView {
     let store = store();
-    let all = load::<Vec<PluginInfo>>(store, Memo::new(|_| "/api/v1/plugins".to_owned()), store.pulse());
+    let all = load::<Vec<PluginInfo>>(store, Steady::new(|_| "/api/v1/plugins".to_owned()), store.pulse());
     let there = !names.is_empty();
-    let list = move || match all.state.get() {
+    let list = move || match all.get() {
         Load::Waiting => view! { <li class="faint">"Reading"</li> }.into_any(),
         Load::Failed(text) => view! { <li class="faint">{text}</li> }.into_any(),
         Load::Have(all) => {
             let on = all.iter().filter(|it| names.contains(&it.name));
-            on.map(plugins::brief).collect_view().into_any()
+            on.map(plugins::brief).views().into_any()
         }
     };
     there.then(|| view! {
-        <section class="sheet" id="plugins-on-path"><div class="head"><h2>"Plugins on this path"</h2><span class="end">"last 15 min"</span></div><ul class="plug rows">{list}</ul></section>
+        <section class="sheet" id="plugins-on-path"><div class="head"><h2>"Plugins on this path"</h2><span class="end">"last 15 min"</span></div><ul class="plug rows">{live(list)}</ul></section>
     })
 }
 
@@ -51,8 +56,8 @@ pub fn Latest(lane: LaneId, node: String) -> impl IntoView {
         if node.is_empty() { format!("lane:{lane}") } else { format!("lane:{lane} {}", address::term("node", &node)) };
     let all = address::decisions(&query);
     let url = address::with("/api/v1/decisions", &[("q", &query), ("limit", "6")]);
-    let page = load::<DecisionPage>(store, Memo::new(move |_| url.clone()), store.pulse());
-    let list = move || match page.state.get() {
+    let page = load::<DecisionPage>(store, Steady::new(move |_| url.clone()), store.pulse());
+    let list = move || match page.get() {
         Load::Waiting => view! { <li class="faint">"Reading"</li> }.into_any(),
         Load::Failed(text) => view! { <li class="faint">{text}</li> }.into_any(),
         Load::Have(page) if page.rows.is_empty() => {
@@ -71,11 +76,11 @@ pub fn Latest(lane: LaneId, node: String) -> impl IntoView {
                         <span><a class="plain" href=address::decision(&it.id, &query)>{said}</a><br/><span class="rule">{rule}</span></span>{sign::verdict(&it)}</li>
                 }
             })
-            .collect_view()
+            .views()
             .into_any()
         }
     };
     view! {
-        <section class="sheet" id="latest"><div class="head"><h2>"Latest decisions"</h2><a class="link end" href=all>"All of this path"</a></div><ol class="mini rows">{list}</ol></section>
+        <section class="sheet" id="latest"><div class="head"><h2>"Latest decisions"</h2><a class="link end" href=all>"All of this path"</a></div><ol class="mini rows">{live(list)}</ol></section>
     }
 }
