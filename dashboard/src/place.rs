@@ -32,7 +32,7 @@ impl Page {
             ["paths", _] => Page::Path,
             ["decisions"] | ["decisions", _] => Page::Decisions,
             ["plugins"] | ["plugins", _] => Page::Plugins,
-            ["certificates"] => Page::Certificates,
+            ["certificates"] | ["certificates", _] => Page::Certificates,
             _ => Page::Missing,
         }
     }

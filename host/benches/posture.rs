@@ -146,7 +146,7 @@ async fn probes() {
     }
     let plugins = Arc::new(Plugins::new(None).unwrap());
     let name = "apiserver_to_kubelet";
-    let spec = Spec::new(name, builtin()[name], serde_json::json!({"servers": {"anchors": [anchor]}}));
+    let spec = Spec::new(name, builtin().remove(name).unwrap(), serde_json::json!({"servers": {"anchors": [anchor]}}));
     plugins.activate(plugins.prepare(vec![spec]).unwrap());
     let prober = Arc::new(Prober::new(Arc::new(Judge::new(plugins, None, Inventory::default()))).unwrap());
     let begin = Instant::now();

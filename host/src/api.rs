@@ -220,16 +220,31 @@ impl Api {
             ["decisions", id, "explain"] => self.explain(id).await,
             ["plugins"] => Ok(json(&self.plugins())),
             ["certificates"] => {
-                let mut all = (self.certificates)();
-                all.extend(self.board().certificates());
+                let mut all = self.certificates();
+                // A list of thousands: what is found about one in detail has an address of its own.
+                all.iter_mut().filter_map(|it| it.verified.as_mut()).for_each(|it| {
+                    it.chain.clear();
+                    it.path.clear();
+                });
                 Ok(json(&all))
             }
+            ["certificates", sha256] => match self.certificates().into_iter().find(|it| it.sha256 == *sha256) {
+                Some(certificate) => Ok(json(&certificate)),
+                None => Err(Fault { status: StatusCode::NOT_FOUND, sentence: NO_CERTIFICATE.to_owned() }),
+            },
             ["joins"] => Ok(json(&self.board().joins((self.now)()))),
             ["requests"] => self.requests(given).await,
             ["sources"] => Ok(json(&self.board().sources((self.now)()))),
             ["events"] => self.events(given, headers),
             _ => Err(Fault { status: StatusCode::NOT_FOUND, sentence: ROUTES.to_owned() }),
         }
+    }
+
+    /// The gate's own and those that probes have seen.
+    fn certificates(&self) -> Vec<wire::Certificate> {
+        let mut all = (self.certificates)();
+        all.extend(self.board().certificates());
+        all
     }
 
     fn board(&self) -> std::sync::MutexGuard<'_, Board> {
@@ -318,8 +333,9 @@ fn loaded(plugins: &Plugins) -> Loaded {
 
 const API: &str = "/api/v1/";
 const CONTROL: &str = "/demo/v1/control";
+const NO_CERTIFICATE: &str = "no certificate with this SHA-256 is seen now: it was replaced, or its node is gone";
 const ROUTES: &str = "there is no such route: the API has /api/v1/ summary, paths, paths/LANE, decisions, decisions/ID, \
-                      decisions/ID/explain, decisions/export, plugins, certificates, requests, joins, sources and events";
+                      decisions/ID/explain, decisions/export, plugins, certificates, certificates/SHA256, requests, joins, sources and events";
 /// What counts as now on the board.
 const WINDOW: u64 = 15 * 60_000;
 /// Rows of before the start that the board reads at most: seconds of work, in the background.

@@ -18,7 +18,10 @@ mod state;
 mod summary;
 mod ticks;
 
+#[cfg(feature = "csr")]
 pub use csr::{CsrDecision, CsrNode, CsrOpinion, CsrQuestion, CsrVerdict};
+#[cfg(not(feature = "csr"))]
+pub use csr::{CsrDecision, CsrVerdict};
 pub use decision::{Decision, Door, Failure, Opinion, Verdict};
 pub use demo::{AttackCard, Caption, Control, Demo};
 pub use entry::{Entry, Event, Gap, Row};

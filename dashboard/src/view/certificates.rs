@@ -1,9 +1,11 @@
-//! Certificates: what kubelets asked for and what came of it, then the gate's own and those it has seen, the next to end
-//! first.
+//! Certificates: how far requests for them came, when each ends, what is wrong with one, and all about one of them.
+
+mod joins;
 
 use crate::{
     load::load,
     order::sorted,
+    place::place,
     steady::Steady,
     store::store,
     view::{
@@ -13,13 +15,21 @@ use crate::{
     },
     wording,
 };
+use joins::Joins;
 use leptos::prelude::*;
 use std::sync::Arc;
-use wire::{Certificate, CsrDecision, CsrVerdict, DecisionPage, Entry};
+use wire::{Certificate, Severity, Verified};
 
-/// The list.
+/// All of them, or the one in the address.
 #[component]
 pub fn Certificates() -> impl IntoView {
+    let part = place().part();
+    let shown = move || if part.with(String::is_empty) { All().into_any() } else { One().into_any() };
+    live(shown)
+}
+
+#[component]
+fn All() -> impl IntoView {
     let store = store();
     // Certificates change in hours; a page that stays open reads them again with the minute.
     let pulse = Steady::new(move |_| store.now.get() / 60_000);
@@ -32,91 +42,96 @@ pub fn Certificates() -> impl IntoView {
             )
             .into_any();
         }
-        let next =
-            |a: &Certificate, b: &Certificate| a.not_after.cmp(&b.not_after).then_with(|| a.subject.cmp(&b.subject));
+        let holds = |it: &Certificate| it.verified.as_ref().is_none_or(|it| it.is_accepted);
+        let next = |a: &Certificate, b: &Certificate| {
+            let by_end = || a.not_after.cmp(&b.not_after).then_with(|| a.subject.cmp(&b.subject));
+            holds(a).cmp(&holds(b)).then_with(by_end)
+        };
         let sorted = sorted((*all).clone(), next);
         let count = wording::counted(u64::try_from(sorted.len()).unwrap_or(u64::MAX), "certificate", "certificates");
+        let more = if sorted.len() > MOST {
+            "the first 200: what is refused, then the next to end"
+        } else {
+            "what is refused first, then the next to end"
+        };
         view! {
-            <section class="sheet" id="certificates"><div class="head"><h2>{count}</h2><span class="end">"the next to end first"</span></div>
+            {terms(&sorted, store.now.get_untracked())}
+            <section class="sheet" id="certificates"><div class="head"><h2>{count}</h2><span class="end">{more}</span></div>
                 <table class="table certs"><thead><tr><th scope="col">"Certificate"</th><th scope="col">"For"</th><th scope="col">"Names"</th>
-                    <th scope="col">"Ends"</th><th scope="col">"Seen"</th></tr></thead><tbody>{sorted.into_iter().map(row).views()}</tbody></table></section>
+                    <th scope="col">"Ends"</th><th scope="col">"Seen"</th></tr></thead><tbody>{sorted.into_iter().take(MOST).map(row).views()}</tbody></table></section>
         }
         .into_any()
     };
     view! {
         <div class="pagehead"><h1>"Certificates"</h1><p>"What kubelets asked for, then the gate’s own and those that it has seen. One that is not listed was not seen, which says nothing about it."</p></div>
-        <Requests/>
+        <Joins/>
         {states::loaded(all, "Reading certificates", full)}
     }
 }
 
-/// What kubelets asked for, the newest first.
-#[component]
-fn Requests() -> impl IntoView {
-    let store = store();
-    // A node that joins asks twice within seconds, and somebody may wait for it.
-    let pulse = Steady::new(move |_| store.now.get() / 2_000);
-    let newest = load::<DecisionPage>(store, Steady::new(|_| "/api/v1/requests?limit=20".to_owned()), pulse);
-    let full = move |page: Arc<DecisionPage>| {
-        let of = |entry: &Entry| if let Entry::Csr(it) = entry { Some((**it).clone()) } else { None };
-        let rows: Vec<_> = page.rows.iter().filter_map(|row| of(&row.entry)).collect();
-        if rows.is_empty() {
-            return states::empty(
-                "No certificate request was judged here",
-                "With `approver` in its configuration the gate approves and denies what kubelets ask for.",
-            )
-            .into_any();
+/// When they end, by who signed them: a tick for each, from now to the last.
+fn terms(all: &[Certificate], now: u64) -> impl IntoView + use<> {
+    let mut signers: Vec<(String, Vec<(u64, bool)>)> = Vec::new();
+    let end = all.iter().map(|it| it.not_after).max().unwrap_or_default().max(now.saturating_add(wording::DAY));
+    let span = end.saturating_sub(now);
+    for it in all {
+        // Half a per cent is as fine as a screen.
+        let at = it.not_after.saturating_sub(now).saturating_mul(200) / span.max(1);
+        let tick = (at, it.verified.as_ref().is_some_and(|it| !it.is_accepted));
+        match signers.iter_mut().find(|(name, _)| *name == it.issuer) {
+            Some((_, ticks)) if ticks.contains(&tick) => {}
+            Some((_, ticks)) => ticks.push(tick),
+            None => signers.push((it.issuer.clone(), vec![tick])),
         }
-        let more = if page.next.is_some() { "the newest 20" } else { "the newest first" };
-        view! {
-            <section class="sheet" id="requests"><div class="head"><h2>"Requests of kubelets"</h2><span class="end">{more}</span></div>
-                <table class="table certs"><thead><tr><th scope="col">"Request"</th><th scope="col">"For"</th><th scope="col">"Names"</th>
-                    <th scope="col">"Decision"</th><th scope="col">"When"</th></tr></thead>
-                    <tbody>{rows.into_iter().map(request).views()}</tbody></table></section>
-        }
-        .into_any()
+    }
+    let line = |(name, ticks): (String, Vec<(u64, bool)>)| {
+        let tick = |(at, wrong): (u64, bool)| {
+            let class = if at == 0 || wrong { "bad" } else { "" };
+            view! { <i class=class style=("--p", format!("{}%", at / 2))></i> }
+        };
+        view! { <li><span>{name}</span><span class="term" aria-hidden="true">{ticks.into_iter().map(tick).views()}</span></li> }
     };
-    states::loaded(newest, "Reading certificate requests", full)
+    view! {
+        <section class="sheet" id="terms"><div class="head"><h2>"When they end, by signer"</h2><span class="end">"from now to "{wording::date(end)}</span></div>
+            <ul class="terms">{signers.into_iter().map(line).views()}</ul></section>
+    }
 }
 
-fn request(it: CsrDecision) -> impl IntoView {
-    let store = store();
-    let (at, question) = (it.at, it.question);
-    let (mark, says) = match it.verdict {
-        CsrVerdict::Approve => ("safe", "approved"),
-        CsrVerdict::Deny => ("fail", "denied"),
-        CsrVerdict::Leave => ("unknown", "left for a person"),
-    };
-    let when = move || format!("{} ago", wording::age(store.now.get().saturating_sub(at)));
-    let signer = question.signer.trim_start_matches("kubernetes.io/").to_owned();
-    view! {
-        <tr>
-            <td><b>{question.common_name}</b><small>{question.name}</small><small>"asked by "{question.user}</small></td>
-            <td>{signer}</td>
-            <td>{question.names.join(", ")}</td>
-            <td><span class=format!("badge {mark}")>{mute(mark)}{says}</span><small>{prose(&it.reason)}</small><small>{it.rule}</small></td>
-            <td><span class="nowrap">{live(when)}</span><small>{wording::date(at)}</small></td>
-        </tr>
+/// How long it still holds: a sign, and words.
+fn term(from: u64, to: u64, now: u64) -> (&'static str, String) {
+    if now > to {
+        ("fail", "ended".to_owned())
+    } else if now < from {
+        ("unknown", "not valid yet".to_owned())
+    } else {
+        let left = to.saturating_sub(now);
+        (if left < 7 * wording::DAY { "unverified" } else { "" }, format!("in {}", wording::age(left)))
+    }
+}
+
+fn badge(sign: &'static str, text: String) -> AnyView {
+    if sign.is_empty() {
+        return text.into_any();
+    }
+    view! { <span class=format!("badge {sign}")>{mute(sign)}{text}</span> }.into_any()
+}
+
+/// What a plugin made of it.
+fn judged(verified: &Verified) -> AnyView {
+    let worst = verified.findings.iter().find(|it| it.severity == Severity::High);
+    match (verified.is_accepted, worst) {
+        (true, _) => badge("safe", format!("verified by {}", verified.by)),
+        (false, Some(it)) => badge("unverified", it.code.clone()),
+        (false, None) => badge("unknown", "not verified".to_owned()),
     }
 }
 
 fn row(it: Certificate) -> impl IntoView {
     let store = store();
     let (from, to) = (it.not_before, it.not_after);
-    let left = Steady::new(move |_| (to.saturating_sub(store.now.get()), store.now.get() > to, store.now.get() < from));
-    let term = move || match left.get() {
-        (_, true, _) => ("fail", "ended".to_owned()),
-        (_, _, true) => ("unknown", "not valid yet".to_owned()),
-        (left, ..) if left < 7 * wording::DAY => ("unverified", format!("in {}", wording::age(left))),
-        (left, ..) => ("", format!("in {}", wording::age(left))),
-    };
     let says = move || {
-        let (sign, text) = term();
-        if sign.is_empty() {
-            text.into_any()
-        } else {
-            view! { <span class=format!("badge {sign}")>{mute(sign)}{text}</span> }.into_any()
-        }
+        let (sign, text) = term(from, to, store.now.get());
+        badge(sign, text)
     };
     let used = move || {
         let (span, gone) = (to.saturating_sub(from).max(1), store.now.get().saturating_sub(from));
@@ -125,11 +140,60 @@ fn row(it: Certificate) -> impl IntoView {
     let node = (!it.node.is_empty()).then(|| view! { <small>"node "{it.node.clone()}</small> });
     view! {
         <tr data-sha256=it.sha256.clone()>
-            <td><b>{it.subject}</b><small>"by "{it.issuer}</small><small><span class="chip" title=it.sha256.clone()>{wording::short(&it.sha256)}</span></small></td>
-            <td>{prose(&it.purpose)}</td>
+            <td><a class="plain" href=format!("/certificates/{}", it.sha256)><b>{it.subject}</b></a><small>"by "{it.issuer}</small><small><span class="chip" title=it.sha256.clone()>{wording::short(&it.sha256)}</span></small></td>
+            <td>{prose(&it.purpose)}<small>{it.verified.as_ref().map(judged)}</small></td>
             <td>{it.names.join(", ")}</td>
             <td><span class="nowrap">{live(says)}</span><small>{wording::date(to)}</small><span class="age" aria-hidden="true"><i style=("--p", used)></i></span></td>
             <td>{it.from}{node}</td>
         </tr>
     }
 }
+
+/// One certificate: where it is, who verified it, its chain, and everything that was found.
+#[component]
+fn One() -> impl IntoView {
+    let store = store();
+    let part = place().part();
+    let pulse = Steady::new(move |_| store.now.get() / 60_000);
+    let from = Steady::new(move |_| format!("/api/v1/certificates/{}", part.get()));
+    let one = load::<Certificate>(store, from, pulse);
+    view! {
+        <nav class="crumbs" aria-label="Where you are"><a href="/certificates">"Certificates"</a><span>"/"</span><span>{live(move || wording::short(&part.get()))}</span></nav>
+        {states::loaded(one, "Reading the certificate", move |it: Arc<Certificate>| whole(&it, store.now.get_untracked()))}
+    }
+}
+
+fn whole(it: &Certificate, now: u64) -> AnyView {
+    let (_, end) = term(it.not_before, it.not_after, now);
+    let place = if it.node.is_empty() { String::new() } else { format!(", node {}", it.node) };
+    let mut rows = Vec::new();
+    let mut add = |what: &str, says: String| rows.push((what.to_owned(), says));
+    if let Some(by) = &it.verified {
+        add("Verified by", format!("{}, {} ago", by.by, wording::age(now.saturating_sub(by.at))));
+        for finding in &by.findings {
+            add(&finding.code, finding.detail.clone());
+        }
+    }
+    add("Issued by", it.issuer.clone());
+    add("For", it.names.join(", "));
+    add("Ends", format!("{end}, {}", wording::date(it.not_after)));
+    add("Served", format!("{} at {}{place}", it.purpose, it.from));
+    add("SHA-256", it.sha256.clone());
+    if let Some(by) = &it.verified {
+        for it in &by.chain {
+            add("Sent", format!("{} by {}, until {}", it.subject, it.issuer, wording::date(it.not_after)));
+        }
+        for digest in &by.path {
+            add("On the path", digest.clone());
+        }
+    }
+    let row = |(what, says): (String, String)| view! { <tr><th scope="row">{what}</th><td>{prose(&says)}</td></tr> };
+    view! {
+        <div class="pagehead"><h1>{it.subject.clone()}</h1><p>{it.verified.as_ref().map(judged)}</p></div>
+        <section class="sheet" id="certificate"><table class="table certs"><tbody>{rows.into_iter().map(row).views()}</tbody></table></section>
+    }
+    .into_any()
+}
+
+/// Rows of a table that a person reads.
+const MOST: usize = 200;

@@ -57,8 +57,10 @@ where
         for object in page.items {
             let mut object = serde_json::to_value(object).map_err(|error| error.to_string())?;
             // Those of a list do not say what they are.
-            object["apiVersion"] = json!(K::api_version(&()));
-            object["kind"] = json!(K::kind(&()));
+            if let Some(fields) = object.as_object_mut() {
+                fields.insert("apiVersion".into(), json!(K::api_version(&())));
+                fields.insert("kind".into(), json!(K::kind(&())));
+            }
             objects.push(object);
         }
         match page.metadata.continue_.filter(|it| !it.is_empty()) {

@@ -59,6 +59,8 @@ impl Gate {
             },
             "cluster": {"kubeconfig": cluster.file("pathgate.kubeconfig")},
             "approver": {},
+            "posture": {"probes": {"every": "2s", "kubeletCA": cluster.file("ca.crt")}},
+            "dashboard": {"listen": DASHBOARD.to_string()},
             "admin": {"listen": ADMIN.to_string()},
             "journal": {"url": journal},
         });
@@ -209,7 +211,16 @@ pub fn builtin_with(configs: &[(&str, serde_json::Value)]) -> Vec<serde_json::Va
     host::plugins::builtin().into_keys().map(|name| json!({"name": name, "config": config(name)})).collect()
 }
 
-/// A GET to a gate's admin door.
+impl Gate {
+    /// What the dashboard's API answers.
+    pub fn api<T: serde::de::DeserializeOwned>(&self, route: &str) -> Result<T> {
+        let (status, body) = get(DASHBOARD, &format!("/api/v1/{route}"))?;
+        ensure!(status == 200, "{status}: {body}");
+        Ok(serde_json::from_str(&body)?)
+    }
+}
+
+/// A GET to a gate's admin door or dashboard.
 fn get(admin: SocketAddr, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&admin, AT_ONCE).context("connect to the gate's admin door")?;
     stream.set_read_timeout(Some(AT_ONCE))?;
@@ -222,6 +233,7 @@ fn get(admin: SocketAddr, path: &str) -> Result<(u16, String)> {
 }
 
 const WEBHOOK: &str = "https://127.0.0.1:9443/authorize";
+const DASHBOARD: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 7070));
 const ADMIN: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9090));
 const STANDBY: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9091));
 /// A debug build that compiles its plugins on a busy machine.

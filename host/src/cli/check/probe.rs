@@ -97,7 +97,7 @@ impl Probes {
     }
 
     /// Those of the live cluster. Their addresses are what any kubelet may say of itself.
-    fn kubelets(&self, nodes: &[Value]) -> Result<Vec<(String, Result<Target, String>)>, Faults> {
+    fn kubelets(&self, nodes: &[Value]) -> Result<Vec<Meant>, Faults> {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": nodes}).to_string();
         let inventory = Inventory::from_list(list.as_bytes()).map_err(|error| chain(&error))?;
         let reach = Reach::new(self.allow.clone());
@@ -170,6 +170,9 @@ impl Probes {
         })
     }
 }
+
+/// A server as it is named, and how to dial it, or why not.
+type Meant = (String, Result<Target, String>);
 
 /// What was found at one server.
 pub(super) struct Probed {

@@ -5,7 +5,7 @@ use crate::csr::draft::{Draft, bootstrap, serving};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::Duration;
-use wire::{CsrDecision, CsrVerdict};
+use wire::{Certificate, CsrDecision, CsrVerdict, Join};
 
 pub fn a_kubelet_got_its_certificates_from_the_gate_alone(setting: &mut Setting) -> Result<()> {
     let Setting { cluster, gate } = setting;
@@ -18,7 +18,18 @@ pub fn a_kubelet_got_its_certificates_from_the_gate_alone(setting: &mut Setting)
         ensure!(condition.kind == "Approved" && condition.message.contains(&approved.id), "{condition:?}");
         let again = gate.explain(&approved.id)?;
         ensure!(again.contains("the same, bit for bit"), "{again}");
+        cluster.eventually("the certificate is seen in use", SOON, || {
+            let joins: Vec<Join> = gate.api("joins")?;
+            let join = joins.iter().find(|it| it.id == approved.id).context("no such join")?;
+            ensure!(join.issued.is_some() && join.used >= join.issued, "{join:?}");
+            Ok(())
+        })?;
     }
+    // What the kubelet serves with was verified by the plugin, through a probe.
+    let seen: Vec<Certificate> = gate.api("certificates")?;
+    let kubelet = seen.iter().find(|it| it.node == NODE).with_context(|| format!("{seen:#?}"))?;
+    let verified = kubelet.verified.as_ref().context("nobody verified it")?;
+    ensure!(verified.is_accepted && verified.by == "apiserver_to_kubelet", "{kubelet:?}");
     Ok(())
 }
 
