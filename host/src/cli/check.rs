@@ -29,9 +29,9 @@ use std::{
 /// AuthorizationConfigurations, kube-apiserver's static pods, kubeconfigs, KubeletConfigurations,
 /// EgressSelectorConfigurations, Secrets with bootstrap tokens, and static token files (`.csv`). Exits 1 if anything is wrong, 2 if something could not be told.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  pathgate check --output sarif /etc/kubernetes\n  \
-                  pathgate check --probe 10.0.0.5:10250 --node worker-1 --anchors /etc/kubernetes/pki/ca.crt\n  \
-                  pathgate check --kubeconfig ~/.kube/config --probe-nodes --anchors kubelet-ca.crt")]
+#[command(after_help = "Example: pathgate check --output sarif /etc/kubernetes\n\
+                  Example: pathgate check --probe 10.0.0.5:10250 --node worker-1 --anchors /etc/kubernetes/pki/ca.crt\n\
+                  Example: pathgate check --kubeconfig ~/.kube/config --probe-nodes --anchors kubelet-ca.crt")]
 pub(super) struct Check {
     /// Files and folders; `-` is an AuthorizationConfiguration from standard input.
     #[arg(required_unless_present_any = ["probe", "kubeconfig"], value_name = "FILE|DIR")]

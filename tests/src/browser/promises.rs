@@ -30,6 +30,7 @@ pub const ALL: &[Promise] = promises![
     a_demo_shows_every_node_and_names_the_bad_ones,
     the_keyboard_reaches_everything,
     look::no_view_has_a_fault_that_axe_finds,
+    look::a_certificate_has_a_page_with_what_the_plugins_found,
     look::no_view_scrolls_sideways_at_any_width,
     look::every_view_has_its_picture,
     lost::a_gate_that_comes_back_is_followed_without_gap_or_repeat,

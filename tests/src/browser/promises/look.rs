@@ -47,6 +47,31 @@ pub async fn no_view_has_a_fault_that_axe_finds(setting: &mut Setting) -> Result
     Ok(())
 }
 
+/// The first of the list is one that is refused.
+pub async fn a_certificate_has_a_page_with_what_the_plugins_found(setting: &mut Setting) -> Result<()> {
+    let axe = fs::read_to_string(axe()?)?;
+    let page = setting.shown("/certificates", 500, 1000, Scheme::Dark).await?;
+    page.until("a refused one is first", "document.querySelector('#certificates tbody tr .badge.unverified')").await?;
+    page.until("a tick for each end", "document.querySelector('#terms .term i.bad')").await?;
+    page.client.execute("document.querySelector('#certificates tbody tr a').click()", vec![]).await?;
+    page.until("its page", "/^.certificates.[0-9a-f]{64}$/.test(location.pathname)").await?;
+    let says = |text: &str| format!("document.querySelector('#certificate')?.textContent.includes('{text}')");
+    for text in ["apiserver_to_kubelet", "serverTLSBootstrap: true", "a kubelet serves with it"] {
+        page.until(text, &says(text)).await?;
+    }
+    ensure!(page.eval(BEYOND).await? == serde_json::json!([]), "it scrolls sideways");
+    page.client.execute(&axe, vec![]).await?;
+    let faults = judge(&page).await?;
+    ensure!(faults.is_empty(), "{faults:#?}");
+    page.client.goto(&format!("http://{}/certificates/ab", setting.show.address)).await?;
+    page.until(
+        "one that is not seen",
+        "document.querySelector('main').textContent.includes('no certificate with this')",
+    )
+    .await?;
+    page.close().await
+}
+
 async fn judge(page: &super::Page) -> Result<Vec<String>> {
     let script =
         "const done = arguments[0]; axe.run().then(it => done(it.violations), e => done([{id: String(e), nodes: []}]))";
