@@ -153,8 +153,8 @@ mod tests {
             [Page::Overview, Page::Paths, Page::Paths, Page::Path, Page::Decisions, Page::Decisions, Page::Plugins]
         );
         assert_eq!(
-            ["/certificates", "/certificates/1", "/path"].map(Page::of),
-            [Page::Certificates, Page::Missing, Page::Missing]
+            ["/certificates", "/certificates/ab", "/certificates/ab/1", "/path"].map(Page::of),
+            [Page::Certificates, Page::Certificates, Page::Missing, Page::Missing]
         );
     }
 }

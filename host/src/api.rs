@@ -15,6 +15,7 @@ use crate::{
     board::{Board, Loaded},
     journal::Journal,
     plugins::Plugins,
+    posture::PROBE_TTL,
 };
 use answer::{Fault, Parameters, harden, json, page, refuse, streamed};
 use bytes::Bytes;
@@ -36,7 +37,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
-use wire::{Control, Demo, LaneId};
+use wire::{Control, Demo, LaneId, State};
 
 /// What a demo shows besides, and what its page may ask of it.
 #[derive(Clone)]
@@ -228,7 +229,7 @@ impl Api {
                 });
                 Ok(json(&all))
             }
-            ["certificates", sha256] => match self.certificates().into_iter().find(|it| it.sha256 == *sha256) {
+            ["certificates", sha256] => match self.certificate(sha256) {
                 Some(certificate) => Ok(json(&certificate)),
                 None => Err(Fault { status: StatusCode::NOT_FOUND, sentence: NO_CERTIFICATE.to_owned() }),
             },
@@ -240,11 +241,20 @@ impl Api {
         }
     }
 
-    /// The gate's own and those that probes have seen.
+    /// The gate's own and those that probes have seen. What was verified too long ago is not known any more.
     fn certificates(&self) -> Vec<wire::Certificate> {
+        let now = (self.now)();
         let mut all = (self.certificates)();
         all.extend(self.board().certificates());
+        let verified = all.iter_mut().filter_map(|it| it.verified.as_mut());
+        verified.filter(|it| now.saturating_sub(it.at) > PROBE_TTL).for_each(|it| it.state = State::Unknown);
         all
+    }
+
+    /// One of them. Of one that several nodes show, that which is doubted: a copy is a theft.
+    fn certificate(&self, sha256: &str) -> Option<wire::Certificate> {
+        let all = self.certificates().into_iter().filter(|it| it.sha256 == sha256);
+        all.min_by_key(|it| it.verified.as_ref().map_or(State::Safe, |it| it.state))
     }
 
     fn board(&self) -> std::sync::MutexGuard<'_, Board> {

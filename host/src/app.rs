@@ -56,6 +56,8 @@ pub struct Bound {
     journal: Option<(Journal, Writer)>,
     judge: Arc<Judge>,
     witnesses: Witnesses,
+    /// The configuration, if it says by whose authority kubelets are verified.
+    kubelet_ca: Option<Config>,
     approving: Option<Approving>,
     followed: Option<Arc<Followed>>,
     glass: Option<Arc<Glass>>,
@@ -137,6 +139,7 @@ impl Bound {
         };
         let witnesses = Witnesses { cluster: source, posture: config.posture.clone().unwrap_or_default() };
         let glass = config.break_glass.clone().map(|section| Arc::new(Glass::new(section)));
+        let kubelet_ca = config.kubelet_ca().map(|_| config.clone());
         let reload = Arc::new(Reload::new(
             file,
             (text, stamps),
@@ -155,6 +158,7 @@ impl Bound {
             journal,
             judge,
             witnesses,
+            kubelet_ca,
             approving,
             followed,
             glass,
@@ -200,6 +204,7 @@ impl Bound {
             journal,
             judge,
             witnesses,
+            kubelet_ca,
             approving,
             followed,
             glass,
@@ -213,6 +218,9 @@ impl Bound {
         let handle = journal.as_ref().map(|(journal, _)| journal.clone());
         let reloader = webhook.as_ref().map(|(_, reloader)| reloader.clone());
         let mut checks = checks(reload.clone(), glass.clone(), handle.clone(), reloader.clone());
+        if let Some(config) = kubelet_ca {
+            checks.push(Check::new("kubelet-ca", move || anchors::health(&config)));
+        }
         if let Some(followed) = followed {
             checks.push(Check::new("cluster", move || followed.health()));
         }

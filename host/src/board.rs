@@ -6,7 +6,10 @@ use crate::{
     joins::Joins,
     posture::{Found, Posture, ProbeReport, documentation},
 };
-use wire::{Change, Entry, Join, Lane, LaneId, PathDetail, PluginActs, Query, Row, SourceStatus, Summary};
+use std::time::UNIX_EPOCH;
+use wire::{
+    Change, Entry, Event, Join, Lane, LaneId, PathDetail, PluginActs, Query, Row, SourceStatus, State, Summary, Todo,
+};
 
 /// The state of the show, at any time.
 #[derive(Debug)]
@@ -16,9 +19,35 @@ pub struct Board {
     acts: Acts,
     posture: Posture,
     joins: Joins,
+    glass: Option<Glass>,
     plugins: Loaded,
     row: u64,
     changed: bool,
+}
+
+/// A way past one path that is in force: what to tell, and until when, in ms since 1970.
+#[derive(Debug)]
+struct Glass {
+    todo: Todo,
+    until: u64,
+}
+
+impl Glass {
+    /// From the event that it took effect.
+    fn read(event: &Event) -> Option<Glass> {
+        let of = |key: &str| event.attributes.iter().find(|(it, _)| it == key).map(|(_, value)| value.as_str());
+        let (user, path) = (of("user")?, of("path")?);
+        let until = humantime::parse_rfc3339(of("expires")?).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let todo = Todo {
+            state: State::Exposed,
+            title: format!("The glass is broken: `{user}` passes {path}"),
+            text: format!("{}. Remove the grant as soon as it is not needed any more.", event.message),
+            lane: None,
+            node: String::new(),
+            query: format!("user:{user} path:{path} since:15m"),
+        };
+        Some(Glass { todo, until: u64::try_from(until.as_millis()).ok()? })
+    }
 }
 
 /// How many plugins decide.
@@ -34,7 +63,7 @@ impl Board {
     pub fn new(cluster: String, started: u64, posture: Posture) -> Board {
         let acts = Acts::default();
         let (joins, plugins) = (Joins::default(), Loaded::default());
-        Board { cluster, started, acts, posture, joins, plugins, row: 0, changed: true }
+        Board { cluster, started, acts, posture, joins, glass: None, plugins, row: 0, changed: true }
     }
 
     /// Takes a row of the journal; they come in order.
@@ -50,7 +79,14 @@ impl Board {
             Entry::Gap(gap) => self.acts.lost(gap.to, gap.lost),
             // What probes prove comes to the paths by itself.
             Entry::Event(event) if event.kind == "probe" => {}
-            Entry::Event(event) => self.posture.apply_event(event),
+            Entry::Event(event) => {
+                match event.kind.as_str() {
+                    "break-glass" => self.glass = Glass::read(event),
+                    "break-glass-over" | "break-glass-refused" => self.glass = None,
+                    _ => {}
+                }
+                self.posture.apply_event(event);
+            }
             Entry::Csr(decision) => self.joins.judged(decision),
         }
     }
@@ -74,6 +110,11 @@ impl Board {
     /// Takes that a certificate was issued to a request.
     pub fn issued(&mut self, name: &str, sha256: &str, at: u64) {
         self.joins.issued(name, sha256, at);
+    }
+
+    /// Takes that a request is gone.
+    pub fn gone(&mut self, name: &str) {
+        self.joins.gone(name);
     }
 
     /// How far requests for certificates came: those that are stuck first, then the newest.
@@ -113,7 +154,7 @@ impl Board {
             lanes: self.lanes(now),
             named,
             unnamed,
-            todo: self.posture.todo(now),
+            todo: self.todo(now),
             changes: self.changes(now),
             sources: self.posture.sources(now),
             blind: self.posture.blind(),
@@ -177,6 +218,12 @@ impl Board {
         Lane { acts, shut_by, ..self.posture.lane(id, now) }
     }
 
+    /// What needs a person. A way past a path comes before everything.
+    fn todo(&self, now: u64) -> Vec<Todo> {
+        let glass = self.glass.as_ref().filter(|it| now < it.until);
+        glass.map(|it| it.todo.clone()).into_iter().chain(self.posture.todo(now)).collect()
+    }
+
     fn changes(&self, now: u64) -> Vec<Change> {
         let mut changes = self.acts.changes(now);
         changes.extend(self.posture.changes(now));
@@ -189,3 +236,29 @@ impl Board {
 /// More is no list that a person reads; a query narrows it.
 const MAX_INSTANCES: usize = 200;
 const MAX_CHANGES: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posture::Options;
+
+    fn titles(board: &mut Board, now: u64) -> Vec<String> {
+        board.summary(now).todo.into_iter().map(|it| it.title).filter(|it| it.contains("glass")).collect()
+    }
+
+    #[test]
+    fn a_broken_glass_needs_a_person_until_it_is_over() {
+        let mut board = Board::new(String::new(), 0, Posture::new(Options::default()));
+        let tell = |board: &mut Board, kind: &str| {
+            let attributes = [("user", "alice"), ("path", "tunnel"), ("expires", "1970-01-01T00:01:00Z")];
+            let attributes = attributes.map(|(key, value)| (key.into(), value.into())).into();
+            let event = Event { at: 1, kind: kind.into(), message: "`alice` passes tunnel".into(), attributes };
+            board.apply(&Row { row: 1, entry: Entry::Event(event) });
+        };
+        tell(&mut board, "break-glass");
+        assert_eq!(titles(&mut board, 59_999), ["The glass is broken: `alice` passes tunnel"]);
+        assert_eq!(titles(&mut board, 60_000), [""; 0]);
+        tell(&mut board, "break-glass-over");
+        assert_eq!(titles(&mut board, 1), [""; 0]);
+    }
+}

@@ -10,13 +10,15 @@ pub struct Joins {
     all: VecDeque<Join>,
     /// By the certificate's SHA-256: the request's name.
     unused: HashMap<String, String>,
+    /// Issued to requests that are not known to be judged: the cluster may tell sooner than the journal. Name, SHA-256, when.
+    early: VecDeque<(String, String, u64)>,
 }
 
 impl Joins {
     /// Takes what was decided. A request that is judged again is the same one.
     pub fn judged(&mut self, decision: &CsrDecision) {
         let question = &decision.question;
-        self.all.retain(|it| it.name != question.name);
+        self.forget(|it| it.name == question.name);
         if self.all.len() >= MOST
             && let Some(oldest) = self.all.pop_front()
         {
@@ -38,14 +40,46 @@ impl Joins {
             sha256: String::new(),
             used: None,
         });
+        if let Some(place) = self.early.iter().position(|(name, ..)| *name == question.name)
+            && let Some((name, sha256, at)) = self.early.remove(place)
+        {
+            self.issued(&name, &sha256, at);
+        }
     }
 
-    /// Takes that a certificate was issued to a request. Of one that was not judged here nothing is kept.
+    /// Takes that a certificate was issued to a request.
     pub fn issued(&mut self, name: &str, sha256: &str, at: u64) {
-        let Some(join) = self.all.iter_mut().find(|it| it.name == name && it.issued.is_none()) else { return };
-        join.issued = Some(at);
-        join.sha256 = sha256.to_owned();
-        self.unused.insert(sha256.to_owned(), name.to_owned());
+        match self.all.iter_mut().find(|it| it.name == name) {
+            Some(join) if join.issued.is_none() => {
+                join.issued = Some(at.max(join.judged));
+                join.sha256 = sha256.to_owned();
+                self.unused.insert(sha256.to_owned(), name.to_owned());
+            }
+            Some(_) => {}
+            None if self.early.iter().any(|(known, ..)| known == name) => {}
+            None => {
+                if self.early.len() >= MOST {
+                    self.early.pop_front();
+                }
+                self.early.push_back((name.to_owned(), sha256.to_owned(), at));
+            }
+        }
+    }
+
+    /// Takes that a request is gone from the cluster: of one without a certificate nothing will come.
+    pub fn gone(&mut self, name: &str) {
+        self.forget(|it| it.name == name && it.issued.is_none());
+    }
+
+    fn forget(&mut self, is_it: impl Fn(&Join) -> bool) {
+        let Joins { all, unused, .. } = self;
+        all.retain(|it| {
+            let stays = !is_it(it);
+            if !stays {
+                unused.remove(&it.sha256);
+            }
+            stays
+        });
     }
 
     /// Takes who asked kube-apiserver: by the certificate that it tells.
@@ -111,7 +145,6 @@ mod tests {
     #[test]
     fn a_request_goes_from_step_to_step() {
         let mut joins = Joins::default();
-        joins.issued("a", "ab", 1);
         joins.judged(&decision("a", CsrVerdict::Approve, 5_000));
         joins.used("ab", 1);
         let step = |joins: &Joins| joins.list(6_000).first().map(|it| (it.created, it.judged, it.issued, it.used));
@@ -122,6 +155,21 @@ mod tests {
         joins.used("ab", 7_000);
         joins.used("ab", 8_000);
         assert_eq!(step(&joins), Some((Some(5_000), 5_000, Some(6_000), Some(7_000))));
+    }
+
+    #[test]
+    fn the_cluster_may_tell_of_a_certificate_before_the_journal_tells_of_the_decision() {
+        let mut joins = Joins::default();
+        joins.issued("a", "ab", 7_000);
+        joins.judged(&decision("a", CsrVerdict::Approve, 5_000));
+        joins.used("ab", 8_000);
+        let list = joins.list(9_000);
+        assert_eq!(list.first().map(|it| (it.issued, it.used)), Some((Some(7_000), Some(8_000))));
+        // Judged again it is another request of the same name.
+        joins.judged(&decision("a", CsrVerdict::Leave, 9_000));
+        assert_eq!((joins.all.len(), joins.unused.len(), joins.early.len()), (1, 0, 0));
+        joins.gone("a");
+        assert_eq!(joins.list(9_000), []);
     }
 
     #[test]
@@ -155,5 +203,9 @@ mod tests {
             joins.issued(&at.to_string(), &format!("{at:064}"), 2);
         }
         assert_eq!((joins.all.len(), joins.unused.len(), joins.list(3).len()), (MOST, MOST, SHOWN));
+        for at in 0..MOST + 5 {
+            joins.issued(&format!("foreign {at}"), "ab", 2);
+        }
+        assert_eq!(joins.early.len(), MOST);
     }
 }

@@ -109,7 +109,7 @@ impl Prober {
         };
         let (found, read_only) = tokio::join!(server, read_only);
         let node = target.node.clone().unwrap_or_default();
-        ProbeReport { node, address: address.to_string(), at: now, found, read_only }
+        ProbeReport { path: target.path, node, address: address.to_string(), at: now, found, read_only }
     }
 
     async fn server(&self, target: &Target, now: u64, deadline: Instant) -> Found {
@@ -184,11 +184,11 @@ impl Prober {
             return (Some(Shown::Untrusted), "what was shown is no certificate that can be read".into(), None);
         };
         certificate.node = target.node.clone().unwrap_or_default();
-        let (shown, note) = shown::shown(&judged, &certificate, &certificate.node);
+        let (shown, note) = shown::shown(&judged, &certificate, target);
         certificate.verified = Some(Verified {
             by: path.to_string(),
             at: now,
-            is_accepted: judged.is_accepted,
+            state: shown::state(&judged),
             path: judged.path,
             findings: judged.findings,
             chain: chain.iter().take(MOST_CHAIN).map(|it| certificate::link(it)).collect(),

@@ -42,12 +42,17 @@ pub struct Gate {
 
 impl Gate {
     pub fn start() -> Result<Gate> {
+        Gate::start_with(&json!({}))
+    }
+
+    /// The same with these sections besides.
+    pub fn start_with(more: &Value) -> Result<Gate> {
         let folder = tempfile::tempdir()?;
         let authority = Authority::new("gate-ca")?;
         let authority_file = authority.identity().write(folder.path(), "ca")?.certificate;
         let server = authority.server("pathgate", &["127.0.0.1"])?.write(folder.path(), "server")?;
         let journal = format!("sqlite://{}", folder.path().join("journal.db").display());
-        let settings = json!({
+        let mut settings = json!({
             "apiVersion": "pathgate.io/v1alpha1",
             "kind": "Gate",
             "webhook": {
@@ -58,6 +63,8 @@ impl Gate {
             "dashboard": {"listen": "127.0.0.1:0"},
             "journal": {"url": journal},
         });
+        let sections = settings.as_object_mut().context("an object")?;
+        sections.extend(more.as_object().cloned().unwrap_or_default());
         let config = folder.path().join("gate.yaml");
         write(&config, &settings)?;
         let mut command = command()?;

@@ -1,12 +1,12 @@
 //! `pathgate check --probe`: what real servers show to a stranger, and what the plugins make of it.
 
 use crate::{
-    gate::{SOON, command},
+    gate::{Gate, REFUSED, SOON, command, is_denied},
     process::{Output, run},
 };
 use ::world::{Manner, World};
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 #[test]
@@ -73,6 +73,14 @@ fn who_does_not_answer_is_unknown_and_a_name_leads_nowhere_harmful() -> Result<(
         let (fault, _) = probe(arguments)?;
         ensure!(fault.code == Some(64) && fault.stderr.contains(why), "{fault:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_lost_authority_of_kubelets_stops_no_gate() -> Result<()> {
+    let gate = Gate::start_with(&json!({"posture": {"probes": {"kubeletCA": "/no/such/ca.crt"}}}))?;
+    gate.shows("no kubelet counts as verified")?;
+    ensure!(is_denied(&gate.review(REFUSED)?), "it does not judge");
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What is loaded, and what it did.
 
-use crate::{Failure, Finding, Row};
+use crate::{Failure, Finding, Row, State};
 use serde::{Deserialize, Serialize};
 
 /// A plugin in force.
@@ -156,7 +156,8 @@ pub struct Verified {
     pub by: String,
     /// Milliseconds since 1970-01-01 UTC.
     pub at: u64,
-    pub is_accepted: bool,
+    /// Safe if it is accepted and nothing was found, unknown if nobody could tell, unverified if it is refused or doubted.
+    pub state: State,
     /// SHA-256 of each certificate of the path, leaf first, anchor last; empty unless accepted.
     pub path: Vec<String>,
     pub findings: Vec<Finding>,

@@ -117,7 +117,7 @@ cargo xtask VERB
   screenshots    takes the pictures of the dashboard that the documentation shows, from a demo of the release
   tidy           checks what the compiler cannot: floors, links, cases, forbidden words
   dist           puts the release at target/dist/pathgate, with SHA256SUMS and an SBOM beside it
-  bench [NAME]   measures one of: decide, verify, webhook, startup, dashboard, csr, feed; without a name, lists what each measures";
+  bench [NAME]   measures one of: decide, verify, webhook, drill, startup, dashboard, csr, feed; without a name, lists what each measures";
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use crate::{
     store::store,
     view::{
         live::{Views, live},
-        sign::{mute, prose},
+        sign::{self, mute, prose},
         states,
     },
     wording,
@@ -18,7 +18,7 @@ use crate::{
 use joins::Joins;
 use leptos::prelude::*;
 use std::sync::Arc;
-use wire::{Certificate, Severity, Verified};
+use wire::{Certificate, State, Verified};
 
 /// All of them, or the one in the address.
 #[component]
@@ -42,7 +42,7 @@ fn All() -> impl IntoView {
             )
             .into_any();
         }
-        let holds = |it: &Certificate| it.verified.as_ref().is_none_or(|it| it.is_accepted);
+        let holds = |it: &Certificate| it.verified.as_ref().is_none_or(|it| it.state != State::Unverified);
         let next = |a: &Certificate, b: &Certificate| {
             let by_end = || a.not_after.cmp(&b.not_after).then_with(|| a.subject.cmp(&b.subject));
             holds(a).cmp(&holds(b)).then_with(by_end)
@@ -77,7 +77,7 @@ fn terms(all: &[Certificate], now: u64) -> impl IntoView + use<> {
     for it in all {
         // Half a per cent is as fine as a screen.
         let at = it.not_after.saturating_sub(now).saturating_mul(200) / span.max(1);
-        let tick = (at, it.verified.as_ref().is_some_and(|it| !it.is_accepted));
+        let tick = (at, it.verified.as_ref().is_some_and(|it| it.state == State::Unverified));
         match signers.iter_mut().find(|(name, _)| *name == it.issuer) {
             Some((_, ticks)) if ticks.contains(&tick) => {}
             Some((_, ticks)) => ticks.push(tick),
@@ -116,14 +116,10 @@ fn badge(sign: &'static str, text: String) -> AnyView {
     view! { <span class=format!("badge {sign}")>{mute(sign)}{text}</span> }.into_any()
 }
 
-/// What a plugin made of it.
+/// What a plugin made of it: how far it can be relied on, and what speaks against it first.
 fn judged(verified: &Verified) -> AnyView {
-    let worst = verified.findings.iter().find(|it| it.severity == Severity::High);
-    match (verified.is_accepted, worst) {
-        (true, _) => badge("safe", format!("verified by {}", verified.by)),
-        (false, Some(it)) => badge("unverified", it.code.clone()),
-        (false, None) => badge("unknown", "not verified".to_owned()),
-    }
+    let first = verified.findings.first().map(|it| it.code.clone());
+    view! { {sign::badge(verified.state)}" "{first} }.into_any()
 }
 
 fn row(it: Certificate) -> impl IntoView {

@@ -78,21 +78,26 @@ impl Followed {
         match change {
             Change::Put(kind, object) => {
                 listing.put(kind, &object);
-                if let Some(issued) = issued(&object).filter(|_| kind == Kind::CertificateSigningRequest) {
-                    // Nobody may be listening; it counts for the dashboard only.
-                    let _ = told.findings.send(issued).await;
-                }
-                let is_news = self.news.is_some() && kind == Kind::CertificateSigningRequest;
+                let is_request = kind == Kind::CertificateSigningRequest;
+                let issued = if is_request { issued(&object) } else { None };
+                let is_news = self.news.is_some() && is_request;
                 let news = is_news.then(|| News::Put(object.clone()));
                 if let Err(fault) = self.judge.learn(|inventory| inventory.apply(object)) {
                     warn!(kind = kind.as_str(), fault, "an object is left out");
                 }
                 self.tell(news).await;
+                if let Some(issued) = issued {
+                    // Nobody may be listening; it counts for the dashboard only.
+                    let _ = told.findings.send(issued).await;
+                }
             }
             Change::Gone { kind, namespace, name } => {
                 listing.is_news |= kind == Kind::Node;
                 self.judge.learn(|inventory| inventory.remove(kind.as_str(), &namespace, &name));
-                self.tell((kind == Kind::CertificateSigningRequest).then_some(News::Gone(name))).await;
+                if kind == Kind::CertificateSigningRequest {
+                    let _ = told.findings.send(Finding::Gone(name.clone())).await;
+                    self.tell(Some(News::Gone(name))).await;
+                }
             }
             Change::Begins(kind) => {
                 listing.begin(kind);

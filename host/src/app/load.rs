@@ -24,12 +24,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads every module that a configuration names, the authority of kubelets, and the revocation list; or every fault.
+/// Reads every module that a configuration names, the authority of kubelets, and the revocation list; or every fault. Without
+/// the authority no kubelet counts as verified, and everything else goes on.
 pub fn specs(config: &Config) -> Result<(Vec<Spec>, Option<InForce>), Vec<Fault>> {
     let mut specs = modules(config)?;
-    if let Some(file) = config.kubelet_ca() {
-        let fault = |message| vec![Fault { place: "posture.probes.kubeletCA".to_owned(), message }];
-        anchors::apply(file, "apiserver_to_kubelet", &mut specs).map_err(fault)?;
+    if let Some(file) = config.kubelet_ca()
+        && let Err(why) = anchors::apply(file, anchors::KUBELETS, &mut specs)
+    {
+        tracing::warn!(why, "posture.probes.kubeletCA is not taken; no kubelet counts as verified");
     }
     let Some(section) = &config.revocation else { return Ok((specs, None)) };
     match revocations::apply(section, &mut specs) {

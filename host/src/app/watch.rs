@@ -37,6 +37,8 @@ pub enum Finding {
     Probe(Box<ProbeReport>),
     /// What files say, in place of what they said before.
     Files(FileClaims),
+    /// A certificate request is gone.
+    Gone(String),
     /// A certificate request has its certificate.
     Issued {
         name: String,

@@ -90,6 +90,7 @@ async fn hear(mut found: mpsc::Receiver<Finding>, board: Arc<Mutex<Board>>, stop
             Finding::Nodes { nodes, at } => board.posture().set_nodes(nodes, at),
             Finding::Probe(report) => board.apply_probe(*report),
             Finding::Files(claims) => board.posture().apply_files(claims),
+            Finding::Gone(name) => board.gone(&name),
             Finding::Issued { name, sha256, at } => board.issued(&name, &sha256, at),
         }
     }

@@ -93,6 +93,10 @@ impl Check {
         let expected = self.expected(&documents)?;
         let mut found = Findings { claims: looked.claims, ..Findings::default() };
         found.list.extend(looked.wrong.iter().map(|it| finding(&WRONG, it.path.clone(), it.message.clone())));
+        if let Some(file) = self.kubeconfig.as_ref().filter(|_| looked.apiservers.is_empty()) {
+            let says = "no pod mirrors this cluster's kube-apiserver, as where others run it: whether it asks the gate is not known";
+            found.unknown.push((file.display().to_string(), says.to_owned()));
+        }
         found.unknown.extend(live.unseen.iter().map(|(what, why)| ((*what).to_owned(), why.clone())));
         found.unknown.extend(looked.unseen.into_iter().map(|it| (it.path, it.message)));
         for file in &looked.masters {

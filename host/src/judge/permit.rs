@@ -75,10 +75,11 @@ fn harm(ip: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// Where clouds answer with credentials: most of them, AWS by IPv6, Alibaba, Azure's host.
-const METADATA: [IpAddr; 4] = [
+/// Where clouds answer with credentials: most of them, AWS and Google by IPv6, Alibaba, Azure's host.
+const METADATA: [IpAddr; 5] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
 ];
@@ -87,12 +88,13 @@ const METADATA: [IpAddr; 4] = [
 mod tests {
     use super::*;
 
-    const HARMFUL: [&str; 11] = [
+    const HARMFUL: [&str; 12] = [
         "127.0.0.1:1",
         "[::1]:1",
         "[::ffff:127.0.0.1]:1",
         "169.254.169.254:80",
         "[fd00:ec2::254]:80",
+        "[fd20:ce::254]:80",
         "100.100.100.200:80",
         "0.0.0.0:1",
         "[::]:1",

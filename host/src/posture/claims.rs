@@ -7,7 +7,7 @@ use super::{
     table::Place,
 };
 use std::{collections::HashMap, sync::Arc};
-use wire::{LaneId, Strength, Witness};
+use wire::{LaneId, Path, Strength, Witness};
 
 /// Everything that the configuration files say, at one time. It replaces what they said before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +90,7 @@ impl Says {
 /// What a probe of one kubelet found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeReport {
+    pub path: Path,
     pub node: String,
     /// What was dialled, as `10.0.0.9:10250`.
     pub address: String,
@@ -236,7 +237,7 @@ impl ProbeReport {
                 if let Some(shown) = tls.shown {
                     put(Says::Shown(shown), at, &tls.note);
                 }
-                let (client, authz, note) = stranger(tls.stranger);
+                let (client, authz, note) = stranger(self.path, tls.stranger);
                 if let Some(client) = client {
                     put(Says::Client(client), at, note);
                 }
@@ -271,8 +272,14 @@ impl ProbeReport {
 }
 
 /// What the answer to a call without credentials proves.
-fn stranger(status: Option<u16>) -> (Option<Client>, Option<Authz>, &'static str) {
+fn stranger(path: Path, status: Option<u16>) -> (Option<Client>, Option<Authz>, &'static str) {
+    let is_kubelet = path == Path::ApiserverToKubelet;
     match status {
+        // kube-apiserver asks about anonymous callers as about all others, and its discovery may be open to everybody.
+        Some(403) if !is_kubelet => {
+            (None, Some(Authz::Delegated), "403 to a call without credentials: it asked, and refused")
+        }
+        Some(200..=299) if !is_kubelet => (Some(Client::Anonymous), None, "discovery is open to everybody"),
         Some(401) => (Some(Client::Named), None, "401 to a call without credentials"),
         Some(403) => (
             Some(Client::Anonymous),

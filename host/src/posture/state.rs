@@ -36,6 +36,7 @@ values! {
     /// What certificate the one who answers shows.
     Shown {
         Genuine: true = "a certificate of the cluster, for this node and address",
+        Pinned: true = "a certificate that is pinned",
         SelfSigned: false = "a certificate that it signed itself",
         Untrusted: false = "a certificate of an unknown issuer",
         OtherNode: false = "a certificate of another node",

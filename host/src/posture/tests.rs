@@ -267,5 +267,12 @@ fn claims(about: About, says: Says) -> FileClaims {
 }
 
 fn report(node: &str, address: &str, found: Found) -> ProbeReport {
-    ProbeReport { node: node.into(), address: address.into(), at: NOW, found, read_only: None }
+    ProbeReport {
+        path: wire::Path::ApiserverToKubelet,
+        node: node.into(),
+        address: address.into(),
+        at: NOW,
+        found,
+        read_only: None,
+    }
 }

@@ -1,18 +1,21 @@
 //! What a kubelet's certificate is worth, in the words of a path's state: the plugin's findings tell.
 
+use super::Target;
 use crate::{certificate::common_name, judge::Judged, posture::Shown};
-use wire::{Certificate, Severity};
+use wire::{Certificate, Severity, State};
 
-/// What kind of certificate it is, and a sentence; no kind where nothing is known to be right or wrong.
-pub(super) fn shown(judged: &Judged, certificate: &Certificate, node: &str) -> (Option<Shown>, String) {
-    let refusals: Vec<_> = judged.findings.iter().filter(|it| it.severity == Severity::High).collect();
-    let has = |codes: &[&str]| refusals.iter().any(|it| codes.contains(&it.code.as_str()));
+/// What kind of certificate it is, and a sentence; no kind where nothing is known to be right or wrong. A rule that the
+/// operator put into the shadow, or switched off, makes nothing genuine: what a path's state says does not depend on it.
+pub(super) fn shown(judged: &Judged, certificate: &Certificate, target: &Target) -> (Option<Shown>, String) {
+    let found: Vec<_> =
+        judged.findings.iter().filter(|it| matches!(it.severity, Severity::High | Severity::Medium)).collect();
+    let has = |codes: &[&str]| found.iter().any(|it| codes.contains(&it.code.as_str()));
     let (subject, issuer) = (named(&certificate.subject), named(&certificate.issuer));
     let names = list(&certificate.names);
-    if judged.is_accepted {
-        return (Some(Shown::Genuine), format!("issued by {issuer}, for {subject} and {names}"));
+    if let (true, [_]) = (judged.is_accepted, judged.path.as_slice()) {
+        return (Some(Shown::Pinned), format!("pinned: {subject}, by its SHA-256 or its key's"));
     }
-    let first = || refusals.first().map_or("it is refused without a reason", |it| it.detail.as_str());
+    let first = || found.first().map_or("it is refused without a reason", |it| it.detail.as_str());
     // Where there is no anchor, what the certificate says of itself may be wrong all the same.
     let is_untold = has(&["no-anchors", "no-answer"]);
     if !is_untold && has(&UNTRUSTED) {
@@ -21,18 +24,35 @@ pub(super) fn shown(judged: &Judged, certificate: &Certificate, node: &str) -> (
             false => (Some(Shown::Untrusted), format!("issued by {issuer}: {}", first())),
         };
     }
+    let other_node = target.node.as_ref().filter(|node| subject.strip_prefix("system:node:") != Some(node.as_str()));
+    let ip = format!("ip:{}", target.server.address().ip().to_canonical());
+    let other_address = target.name.is_none() && !certificate.names.contains(&ip);
     if is_self_signed(certificate) {
         (Some(Shown::SelfSigned), format!("self-signed: issuer {issuer}"))
     } else if has(&["expired", "not-yet-valid"]) {
         (Some(Shown::Outdated), "it has run out, or is not valid yet".to_owned())
-    } else if has(&["node-mismatch"]) {
+    } else if let Some(node) = other_node {
         (Some(Shown::OtherNode), format!("it is of {subject}, not of system:node:{node}"))
-    } else if has(&["name-mismatch"]) {
+    } else if other_address || has(&["name-mismatch"]) {
         (Some(Shown::OtherAddress), format!("it names {names}; the address dialled is missing"))
     } else if is_untold {
         (None, format!("issued by {issuer}; {}", first()))
+    } else if judged.is_accepted {
+        (Some(Shown::Genuine), format!("issued by {issuer}, for {subject} and {names}"))
     } else {
         (Some(Shown::Refused), first().to_owned())
+    }
+}
+
+/// How far what a plugin made of it can be relied on.
+pub(super) fn state(judged: &Judged) -> State {
+    let has = |codes: &[&str]| judged.findings.iter().any(|it| codes.contains(&it.code.as_str()));
+    let is_doubted = judged.findings.iter().any(|it| matches!(it.severity, Severity::High | Severity::Medium));
+    match judged.is_accepted {
+        true if is_doubted => State::Unverified,
+        true => State::Safe,
+        false if has(&["no-anchors", "no-answer"]) => State::Unknown,
+        false => State::Unverified,
     }
 }
 

@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
-use wire::Severity;
+use wire::{Severity, State};
 
 /// The CA of a test's cluster.
 struct Ca {
@@ -135,14 +135,15 @@ async fn serve(tasks: &mut JoinSet<()>, speaks: Speaks) -> SocketAddr {
 
 /// Who issues kubelets' certificates here.
 static CA: LazyLock<Ca> = LazyLock::new(|| Ca::new("kubelet-ca"));
-static WITH_CA: LazyLock<Arc<Judge>> = LazyLock::new(|| judge(&[&CA.pem]));
-static WITHOUT_CA: LazyLock<Arc<Judge>> = LazyLock::new(|| judge(&[]));
+static WITH_CA: LazyLock<Arc<Judge>> = LazyLock::new(|| judge(&[&CA.pem], &[]));
+static WITHOUT_CA: LazyLock<Arc<Judge>> = LazyLock::new(|| judge(&[], &[]));
 
-/// Asks the real plugin.
-fn judge(anchors: &[&str]) -> Arc<Judge> {
+/// Asks the real plugin, with these of its rules changed.
+fn judge(anchors: &[&str], rules: &[(&str, &str)]) -> Arc<Judge> {
     let plugins = Arc::new(Plugins::new(None).unwrap());
     let name = "apiserver_to_kubelet";
-    let spec = Spec::new(name, builtin()[name], serde_json::json!({"servers": {"anchors": anchors}}));
+    let rules: serde_json::Map<_, _> = rules.iter().map(|(rule, mode)| ((*rule).to_owned(), (*mode).into())).collect();
+    let spec = Spec::new(name, builtin()[name], serde_json::json!({"servers": {"anchors": anchors}, "rules": rules}));
     plugins.activate(plugins.prepare(vec![spec]).unwrap());
     Arc::new(Judge::new(plugins, None, Inventory::default()))
 }
@@ -188,7 +189,7 @@ async fn a_certificate_of_the_cluster_for_this_node_and_address_is_genuine() {
     );
     let verified = certificate.verified.unwrap();
     let told: Vec<_> = verified.findings.iter().filter(|it| it.severity == Severity::High).collect();
-    assert_eq!((verified.by.as_str(), verified.is_accepted, told), ("apiserver_to_kubelet", true, vec![]));
+    assert_eq!((verified.by.as_str(), verified.state, told), ("apiserver_to_kubelet", State::Safe, vec![]));
     assert_eq!((verified.path.len(), verified.chain.len(), verified.at > 0), (2, 1, true));
     assert_eq!((&verified.path[0], &verified.chain[0].sha256), (&certificate.sha256, &certificate.sha256));
 }
@@ -214,6 +215,18 @@ async fn what_is_wrong_with_a_certificate_is_told_apart() {
     for (what, identity, expected) in servers {
         let (shown, note) = shown(&WITH_CA, identity.server(|_| {})).await;
         assert_eq!(shown, Some(expected), "{what}: {note}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_is_softened_makes_nobody_genuine() {
+    for (mode, expected) in [("shadow", State::Unverified), ("off", State::Safe)] {
+        let judge = judge(&[&CA.pem], &[("node-mismatch", mode)]);
+        let server = CA.issue("system:node:n2", &["127.0.0.1"], |_| {}).server(|_| {});
+        let found = look(&judge, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
+        let Found::Tls(tls) = found else { panic!("{found:?}") };
+        assert_eq!(tls.shown, Some(Shown::OtherNode), "{mode}: {}", tls.note);
+        assert_eq!(tls.certificate.unwrap().verified.unwrap().state, expected, "{mode}");
     }
 }
 

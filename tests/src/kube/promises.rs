@@ -7,6 +7,7 @@ mod attack;
 mod begin;
 mod check;
 mod guard;
+mod pack;
 mod raw;
 mod record;
 mod replay;
@@ -60,4 +61,5 @@ pub const ALL: &[Promise] = promises![
     replay::a_replay_of_the_audit_log_gives_what_was_decided_live,
     replay::a_replay_of_the_journal_gives_what_was_decided_live,
     replay::a_refused_request_is_rebuilt_from_the_audit_log_as_the_gate_was_asked,
+    pack::the_whole_pack_is_refused_by_the_real_apiserver_and_no_twin,
 ];

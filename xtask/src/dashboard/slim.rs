@@ -10,7 +10,7 @@ pub fn classes(script: &str) -> String {
         let name: String = class.chars().take_while(|letter| letter.is_alphanumeric()).collect();
         // The statement behind a class: methods end at the beginning of a line too.
         let Some((_, end)) = class.split_once(&format!("if (Symbol.dispose) {name}.")) else { return kept };
-        let after = end.split_once(";\n").map_or("", |(_, after)| after);
+        let Some((_, after)) = end.split_once(";\n") else { return kept };
         kept = without(&format!("{before}{after}"), &format!("const {name}Finalization ="));
     }
     kept
@@ -18,10 +18,8 @@ pub fn classes(script: &str) -> String {
 
 /// The text without the statement that begins so.
 fn without(text: &str, beginning: &str) -> String {
-    match text.split_once(beginning) {
-        Some((before, rest)) => before.to_owned() + rest.split_once(";\n").map_or("", |(_, after)| after),
-        None => text.to_owned(),
-    }
+    let cut = text.split_once(beginning).and_then(|(before, rest)| Some((before, rest.split_once(";\n")?.1)));
+    cut.map_or_else(|| text.to_owned(), |(before, after)| before.to_owned() + after)
 }
 
 /// The glue with short names for what the module imports from it: in place of a digest, which packs badly and stands in

@@ -45,7 +45,7 @@ pub fn Joins() -> impl IntoView {
 fn row(it: &Join) -> impl IntoView + use<> {
     let store = store();
     let (mark, says) = match it.verdict {
-        CsrVerdict::Approve => ("safe", "approved"),
+        CsrVerdict::Approve => ("", "approved"),
         CsrVerdict::Deny => ("fail", "denied"),
         CsrVerdict::Leave => ("unknown", "left for a person"),
     };

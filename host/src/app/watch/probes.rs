@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::error;
-use wire::{Event, Strength};
+use wire::{Event, Path, Strength};
 
 /// Probes every kubelet of the inventory by its own clock, so many at once at most.
 pub async fn probes(
@@ -78,7 +78,8 @@ pub async fn probes(
                 }
                 Err(why) => {
                     let found = Found::Silent(why);
-                    let report = ProbeReport { node, address: String::new(), at: judge::now(), found, read_only: None };
+                    let (path, address, at) = (Path::ApiserverToKubelet, String::new(), judge::now());
+                    let report = ProbeReport { path, node, address, at, found, read_only: None };
                     running.spawn(std::future::ready(report));
                 }
             }
@@ -167,13 +168,12 @@ fn record(journal: &Journal, event: Event, before: &mut Evidence) {
 
 /// What is on record of a probe: what it proves, how surely, and for how long.
 fn evidence(report: &ProbeReport) -> Event {
-    let mut attributes = vec![
-        ("node".to_owned(), report.node.clone()),
-        ("address".to_owned(), report.address.clone()),
-        ("strength".to_owned(), Strength::Proved.as_str().to_owned()),
-        ("ttl".to_owned(), humantime::format_duration(Duration::from_millis(PROBE_TTL)).to_string()),
-    ];
+    let mut attributes = vec![("node".to_owned(), report.node.clone()), ("address".to_owned(), report.address.clone())];
     let proofs = report.proofs();
+    if !proofs.is_empty() {
+        let ttl = humantime::format_duration(Duration::from_millis(PROBE_TTL)).to_string();
+        attributes.extend([("strength".to_owned(), Strength::Proved.as_str().to_owned()), ("ttl".to_owned(), ttl)]);
+    }
     let mut told: Vec<_> = proofs.iter().map(|it| it.says.says().to_owned()).collect();
     match &report.found {
         Found::Silent(why) | Found::Foreign(why) => told.insert(0, why.clone()),

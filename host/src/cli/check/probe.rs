@@ -7,7 +7,7 @@ use crate::{
     inventory::{Inventory, Node},
     judge::{self, Judge, Reach},
     plugins::{Plugins, Spec},
-    posture::{Authz, Bypass, Found, PROBE_TTL, ProbeReport, Says, Transport},
+    posture::{Authz, Bypass, Found, PROBE_TTL, ProbeReport, ReadOnly, Says, Transport},
     probe::{Prober, Target},
 };
 use clap::Args;
@@ -84,7 +84,7 @@ impl Probes {
                 running.spawn(async move {
                     let report = match target {
                         Ok(target) => prober.look(&target, now).await,
-                        Err(why) => silent(&server, now, why),
+                        Err(why) => silent(path, &server, now, why),
                     };
                     (at, Probed { server, path, report })
                 });
@@ -103,6 +103,7 @@ impl Probes {
         let reach = Reach::new(self.allow.clone());
         let target = |(name, node): (&str, &Node)| {
             let target = Target::of_node(name, node, (KUBELET, self.read_only_port), &reach);
+            let target = target.map_err(|why| why.replace("posture.probes.allow", "--allow"));
             let server = target.as_ref().map_or_else(|_| name.to_owned(), |it| it.server.address().to_string());
             (server, target)
         };
@@ -211,6 +212,9 @@ impl Probed {
         let mut lines: Vec<_> =
             proofs.map(|it| line(state(it.says), it.says.says(), &it.from, it.note.to_string())).collect();
         let at = &self.report.address;
+        if let Some(ReadOnly::Silent { address, why }) = &self.report.read_only {
+            lines.push(line(State::Unknown, "whether a second door is open was not answered", address, why.clone()));
+        }
         match &self.report.found {
             Found::Plaintext => {}
             Found::Silent(why) => lines.push(line(State::Unknown, "nobody answers", at, why.clone())),
@@ -220,24 +224,36 @@ impl Probed {
                 if let Some(first) = lines.first_mut() {
                     first.note += asks;
                 }
+                // None is an answer too: whoever asks nothing answers nobody.
+                let is_asked = matches!(self.path, Path::ApiserverToKubelet | Path::NodeToApiserver);
+                if is_asked && !matches!(tls.stranger, Some(200..=299 | 401 | 403)) {
+                    let note = tls.stranger.map_or_else(|| "no answer in time".to_owned(), |it| format!("HTTP {it}"));
+                    lines.push(line(
+                        State::Unknown,
+                        "whether callers without a name get in was not answered",
+                        at,
+                        note,
+                    ));
+                }
                 let Some(certificate) = &tls.certificate else {
-                    lines.push(line(State::Unverified, "its certificate cannot be read", at, tls.note.clone()));
+                    let state = if tls.shown.is_some() { State::Unverified } else { State::Unknown };
+                    lines.push(line(state, "its certificate tells nothing", at, tls.note.clone()));
                     return lines;
                 };
                 let Some(verified) = &certificate.verified else { return lines };
                 let end = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(certificate.not_after));
                 let has = |code: &str| verified.findings.iter().any(|it| it.code == code);
                 let is_untold = has("no-anchors") || has("no-answer");
-                let (state, says) = match (verified.is_accepted, is_untold) {
-                    (true, _) => (State::Safe, "its certificates hold"),
-                    (false, true) => (State::Unknown, "nobody could verify its certificates"),
-                    (false, false) => (State::Unverified, "its certificates do not hold"),
+                let says = match (verified.path.is_empty(), is_untold) {
+                    (false, _) => "its certificates hold",
+                    (true, true) => "nobody could verify its certificates",
+                    (true, false) => "its certificates do not hold",
                 };
                 let mut note = format!("{} issued by {}, until {end}", certificate.subject, certificate.issuer);
                 if has("no-anchors") {
                     note += "; name the authority that it must come from in --anchors";
                 }
-                lines.push(line(state, says, at, note));
+                lines.push(line(verified.state, says, at, note));
                 // What is wrong is wrong without an anchor too.
                 for it in verified.findings.iter().filter(|it| it.code != "no-anchors") {
                     let state = match it.severity {
@@ -258,7 +274,10 @@ impl Line {
     pub(super) fn print(&self, form: Output) -> Result<(), Faults> {
         let Line { state, about, says, from, note, finding } = self;
         let ttl = humantime::format_duration(Duration::from_millis(PROBE_TTL)).to_string();
-        let evidence = json!({"probe": from, "note": note, "strength": Strength::Proved.as_str(), "ttl": ttl});
+        let evidence = match state {
+            State::Unknown => json!({"probe": from, "note": note}),
+            _ => json!({"probe": from, "note": note, "strength": Strength::Proved.as_str(), "ttl": ttl}),
+        };
         let json = match finding {
             None => json!({"state": state.as_str(), "about": about, "says": says, "evidence": evidence}),
             Some((rule, severity, at)) => json!({
@@ -285,8 +304,15 @@ fn state(says: Says) -> State {
 }
 
 /// Nothing was dialled.
-fn silent(server: &str, now: u64, why: String) -> ProbeReport {
-    ProbeReport { node: String::new(), address: server.to_owned(), at: now, found: Found::Silent(why), read_only: None }
+fn silent(path: Path, server: &str, now: u64, why: String) -> ProbeReport {
+    ProbeReport {
+        path,
+        node: String::new(),
+        address: server.to_owned(),
+        at: now,
+        found: Found::Silent(why),
+        read_only: None,
+    }
 }
 
 const VERIFYING: [&str; 4] = ["apiserver_to_kubelet", "node_to_apiserver", "apiserver_to_endpoint", "tunnel"];
@@ -298,3 +324,40 @@ const KUBELET: u16 = 10_250;
 const MOST_AT_ONCE: usize = 64;
 /// A resolver asks again after five seconds.
 const LOOKUP: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posture::{Shown, TlsFound};
+
+    /// What is unknown of a server whose certificate is as it should be.
+    fn unknown(path: Path, stranger: Option<u16>, read_only: Option<ReadOnly>) -> Vec<String> {
+        let tls = TlsFound {
+            version: "TLS 1.3".into(),
+            shown: Some(Shown::Genuine),
+            note: String::new(),
+            certificate: None,
+            asks_for_certificate: true,
+            stranger,
+        };
+        let found = Found::Tls(Box::new(tls));
+        let report = ProbeReport { path, node: "n1".into(), address: "10.0.0.1:1".into(), at: 0, found, read_only };
+        let probed = Probed { server: "10.0.0.1:1".into(), path, report };
+        probed.lines().into_iter().filter(|it| it.state == State::Unknown).map(|it| it.says).collect()
+    }
+
+    #[test]
+    fn no_answer_is_no_good_answer() {
+        let kubelet = |stranger| unknown(Path::ApiserverToKubelet, stranger, None);
+        assert_eq!([Some(200), Some(401), Some(403)].map(kubelet), [(); 3].map(|()| Vec::<String>::new()));
+        let unanswered = vec!["whether callers without a name get in was not answered".to_owned()];
+        assert_eq!([None, Some(500), Some(302)].map(kubelet), [unanswered.clone(), unanswered.clone(), unanswered]);
+        // Nobody asks an endpoint.
+        assert_eq!(unknown(Path::ApiserverToEndpoint, None, None), [""; 0]);
+        let silent = ReadOnly::Silent { address: "10.0.0.1:10255".into(), why: "no answer in time".into() };
+        assert_eq!(
+            unknown(Path::ApiserverToKubelet, Some(401), Some(silent)),
+            ["whether a second door is open was not answered"]
+        );
+    }
+}

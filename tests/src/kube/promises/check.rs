@@ -10,8 +10,6 @@ use serde_json::Value;
 
 pub fn the_live_cluster_is_checked_with_its_kubelets(setting: &mut Setting) -> Result<()> {
     let cluster = &setting.cluster;
-    // As a kubelet mirrors it.
-    cluster.apply(MIRROR)?;
     let check = |who: &str, arguments: &[&str]| {
         let (kubeconfig, authority) = (cluster.file(who), cluster.file("ca.crt"));
         let mut command = command()?;
@@ -20,6 +18,14 @@ pub fn the_live_cluster_is_checked_with_its_kubelets(setting: &mut Setting) -> R
         let lines: Vec<Value> = output.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
         Ok::<_, anyhow::Error>((output, lines))
     };
+    // Where others run kube-apiserver, nothing tells by what flags.
+    let (output, lines) = check("root.kubeconfig", &[])?;
+    ensure!(
+        lines.iter().any(|it| said(it, "state") == "unknown" && said(it, "says").contains("no pod mirrors")),
+        "{output:?}"
+    );
+    // As a kubelet mirrors it.
+    cluster.apply(MIRROR)?;
     let (output, lines) = check("root.kubeconfig", &["--probe-nodes", "--allow", "127.0.0.0/8"])?;
     let line = |key: &str, text: &str| {
         let found = lines.iter().find(|it| said(it, key).contains(text));

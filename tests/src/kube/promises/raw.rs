@@ -160,5 +160,5 @@ fn ask(setting: &Setting, by: By, request: &str, headers: &str) -> Result<(u16, 
 }
 
 /// As `SERVER`.
-const APISERVER: std::net::SocketAddr =
+pub(super) const APISERVER: std::net::SocketAddr =
     std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 6443);

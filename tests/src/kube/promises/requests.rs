@@ -5,7 +5,7 @@ use crate::csr::draft::{Draft, bootstrap, serving};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::Duration;
-use wire::{Certificate, CsrDecision, CsrVerdict, Join};
+use wire::{Certificate, CsrDecision, CsrVerdict, Join, State};
 
 pub fn a_kubelet_got_its_certificates_from_the_gate_alone(setting: &mut Setting) -> Result<()> {
     let Setting { cluster, gate } = setting;
@@ -29,7 +29,7 @@ pub fn a_kubelet_got_its_certificates_from_the_gate_alone(setting: &mut Setting)
     let seen: Vec<Certificate> = gate.api("certificates")?;
     let kubelet = seen.iter().find(|it| it.node == NODE).with_context(|| format!("{seen:#?}"))?;
     let verified = kubelet.verified.as_ref().context("nobody verified it")?;
-    ensure!(verified.is_accepted && verified.by == "apiserver_to_kubelet", "{kubelet:?}");
+    ensure!(verified.state == State::Safe && verified.by == "apiserver_to_kubelet", "{kubelet:?}");
     Ok(())
 }
 

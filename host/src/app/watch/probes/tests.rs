@@ -8,7 +8,14 @@ fn named(names: &[&str]) -> Nodes {
 }
 
 fn report(node: &str, found: Found) -> ProbeReport {
-    ProbeReport { node: node.into(), address: String::new(), at: 0, found, read_only: None }
+    ProbeReport {
+        path: wire::Path::ApiserverToKubelet,
+        node: node.into(),
+        address: String::new(),
+        at: 0,
+        found,
+        read_only: None,
+    }
 }
 
 const EVERY: Duration = Duration::from_secs(300);
