@@ -74,8 +74,8 @@ fn a_webhook_that_judges_by_the_name_of_the_user_is_in_between() -> Result<()> {
     let (lines, last) = parsed(&output)?;
     let count = |what: fn(&Value) -> bool| lines.iter().filter(|it| what(it)).count();
     let (caught, passed) = (count(|it| it["got"] == "deny"), count(|it| it["twin"]["got"] != "deny"));
-    let between = |count: usize| 0 < count && count < lines.len();
-    assert!(between(caught) && between(passed), "{caught} and {passed} of {}", lines.len());
+    // As the README has it.
+    assert_eq!((caught, passed, lines.len()), (397, 227, 589));
     let both = count(|it| it["passed"] == true);
     let score = json!({"vectors": lines.len(), "caught": caught, "twinsPassed": passed, "passed": both});
     assert_eq!((output.code, &last["score"]), (Some(1), &score));

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -43,10 +44,15 @@ impl Cluster {
 
     /// The same with something on standard input.
     pub fn kubectl_with(&self, who: &Identity, args: &[&str], stdin: &[u8]) -> Result<Output> {
+        let mut command = self.command(who, &["--request-timeout=20s"]);
+        run(command.args(args), stdin, DEADLINE)
+    }
+
+    /// A kubectl command that goes on until it is ended.
+    pub fn command(&self, who: &Identity, args: &[&str]) -> Command {
         let mut command = self.binaries.command("kubectl");
-        command.env("HOME", self.folder()).arg("--kubeconfig").arg(&who.0);
-        command.args(["--request-timeout=20s"]).args(args);
-        run(&mut command, stdin, DEADLINE)
+        command.env("HOME", self.folder()).arg("--kubeconfig").arg(&who.0).args(args);
+        command
     }
 
     /// A GET of any path, also one that is no resource.

@@ -40,6 +40,7 @@ pub const ALL: &[Promise] = promises![
     #[vital]
     guard::a_pod_is_scheduled_and_runs,
     guard::an_administrator_execs_and_reads_logs,
+    guard::an_administrator_forwards_a_port,
     guard::a_service_account_with_nodes_proxy_is_refused_with_our_reason,
     guard::its_twin_with_nodes_metrics_passes,
     guard::a_kubelet_reads_its_own_node_and_no_other,

@@ -4,9 +4,13 @@ use super::super::{
     Setting,
     node::{KUBELET, NODE},
 };
-use crate::process::Output;
-use anyhow::{Result, ensure};
-use std::time::Duration;
+use crate::process::{Output, Process};
+use anyhow::{Context, Result, ensure};
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    time::Duration,
+};
 
 pub fn a_pod_is_scheduled_and_runs(setting: &mut Setting) -> Result<()> {
     let cluster = &setting.cluster;
@@ -25,6 +29,35 @@ pub fn an_administrator_execs_and_reads_logs(setting: &mut Setting) -> Result<()
     let code = cluster.kubectl(&admin, &["exec", "web", "--", "sh", "-c", "exit 7"])?.code;
     let seen = (log.as_str(), echo.as_str(), code);
     ensure!(seen == ("hello from web\n", "ping", Some(7)), "{seen:?}");
+    Ok(())
+}
+
+pub fn an_administrator_forwards_a_port(setting: &mut Setting) -> Result<()> {
+    let cluster = &setting.cluster;
+    let admin = cluster.user("kubernetes-admin", Some("kubeadm:cluster-admins"))?;
+    // The pod is on the host's network, and this is what listens there.
+    let server = TcpListener::bind("127.0.0.1:0")?;
+    let port = server.local_addr()?.port();
+    let log = cluster.file("port-forward.log");
+    let process = Process::start(
+        "kubectl port-forward",
+        &mut cluster.command(&admin, &["port-forward", "pod/web", &format!(":{port}")]),
+        &log,
+    )?;
+    let near = cluster.eventually("the port is forwarded", START, || {
+        let log = process.log();
+        let line = log.lines().find_map(|it| it.strip_prefix("Forwarding from 127.0.0.1:")).context("not yet")?;
+        Ok(line.split(' ').next().unwrap_or_default().parse::<u16>()?)
+    })?;
+    let mut client = TcpStream::connect(("127.0.0.1", near))?;
+    client.write_all(b"ping")?;
+    server.set_nonblocking(true)?;
+    let (mut far, _) = cluster.eventually("the far end is called", START, || Ok(server.accept()?))?;
+    far.set_nonblocking(false)?;
+    far.set_read_timeout(Some(START))?;
+    let mut heard = [0; 4];
+    far.read_exact(&mut heard)?;
+    ensure!(&heard == b"ping", "{heard:?}");
     Ok(())
 }
 
