@@ -3,7 +3,7 @@
 use ::aws_lc_rs::digest::{SHA256, digest};
 use std::{fmt::Write, net::IpAddr};
 use wire::{Certificate, Link};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 
 /// What a certificate says of itself; nothing if it does not parse.
 pub fn shown(der: &[u8], purpose: &str, from: &str) -> Option<Certificate> {
@@ -32,9 +32,15 @@ pub fn link(der: &[u8]) -> Link {
     Link { sha256: hex(digest(&SHA256, der).as_ref()), subject, issuer, not_after }
 }
 
-/// The first common name of a subject as it is shown; empty if it has none.
-pub fn common_name(subject: &str) -> &str {
-    subject.split(", ").find_map(|it| it.strip_prefix("CN=")).unwrap_or_default()
+/// The first common names of subject and issuer; empty where there is none. Not from the text that is shown: a comma in
+/// another part of a name reads like one.
+pub fn common_names(der: &[u8]) -> (String, String) {
+    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Default::default() };
+    let of = |name: &X509Name<'_>| {
+        let first = name.iter_common_name().next().and_then(|it| it.as_str().ok());
+        bounded(first.unwrap_or_default())
+    };
+    (of(certificate.subject()), of(certificate.issuer()))
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {

@@ -184,7 +184,8 @@ impl Prober {
             return (Some(Shown::Untrusted), "what was shown is no certificate that can be read".into(), None);
         };
         certificate.node = target.node.clone().unwrap_or_default();
-        let (shown, note) = shown::shown(&judged, &certificate, target);
+        let (subject, issuer) = certificate::common_names(leaf);
+        let (shown, note) = shown::shown(&judged, &certificate, (&subject, &issuer), target);
         certificate.verified = Some(Verified {
             by: path.to_string(),
             at: now,

@@ -95,8 +95,8 @@ impl Followed {
                 listing.is_news |= kind == Kind::Node;
                 self.judge.learn(|inventory| inventory.remove(kind.as_str(), &namespace, &name));
                 if kind == Kind::CertificateSigningRequest {
-                    let _ = told.findings.send(Finding::Gone(name.clone())).await;
-                    self.tell(Some(News::Gone(name))).await;
+                    self.tell(Some(News::Gone(name.clone()))).await;
+                    let _ = told.findings.send(Finding::Gone(name)).await;
                 }
             }
             Change::Begins(kind) => {

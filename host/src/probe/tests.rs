@@ -221,8 +221,13 @@ async fn what_is_wrong_with_a_certificate_is_told_apart() {
 #[tokio::test]
 async fn a_rule_that_is_softened_makes_nobody_genuine() {
     for (mode, expected) in [("shadow", State::Unverified), ("off", State::Safe)] {
-        let judge = judge(&[&CA.pem], &[("node-mismatch", mode)]);
-        let server = CA.issue("system:node:n2", &["127.0.0.1"], |_| {}).server(|_| {});
+        let judge = judge(&[&CA.pem], &[("node-mismatch", mode), ("node-organization", mode)]);
+        // Its organization reads like the common name that is wanted.
+        let like = |params: &mut CertificateParams| {
+            params.distinguished_name = named("system:node:n2");
+            params.distinguished_name.push(DnType::OrganizationName, "a, CN=system:node:n1");
+        };
+        let server = CA.issue("system:node:n2", &["127.0.0.1"], like).server(|_| {});
         let found = look(&judge, Speaks::Tls(server.into(), "HTTP/1.1 401 Unauthorized\r\n\r\n")).await;
         let Found::Tls(tls) = found else { panic!("{found:?}") };
         assert_eq!(tls.shown, Some(Shown::OtherNode), "{mode}: {}", tls.note);

@@ -58,7 +58,11 @@ pub async fn probes(
                 Ok(report) => {
                     schedule.done(&report, Instant::now());
                     if let Some(journal) = &journal {
-                        record(journal, evidence(&report), recorded.entry(report.node.clone()).or_default());
+                        let event = evidence(&report);
+                        if is_news(&event, recorded.entry(report.node.clone()).or_default()) {
+                            // A loss is counted by the journal itself.
+                            let _ = journal.note(event);
+                        }
                     }
                     if findings.send(Finding::Probe(Box::new(report))).await.is_err() {
                         return;
@@ -156,14 +160,12 @@ impl Schedule {
 /// The message of an event, and its attributes.
 type Evidence = (String, Vec<(String, String)>);
 
-/// Puts on record what is not there yet: a kubelet that stays as it is would fill the journal.
-fn record(journal: &Journal, event: Event, before: &mut Evidence) {
+/// Whether it is not on record yet: a kubelet that stays as it is would fill the journal.
+fn is_news(event: &Event, before: &mut Evidence) -> bool {
     let now = (event.message.clone(), event.attributes.clone());
-    if *before != now {
-        *before = now;
-        // A loss is counted by the journal itself.
-        let _ = journal.note(event);
-    }
+    let is_news = *before != now;
+    *before = now;
+    is_news
 }
 
 /// What is on record of a probe: what it proves, how surely, and for how long.

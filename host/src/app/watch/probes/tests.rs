@@ -74,3 +74,19 @@ fn a_kubelet_is_dialled_where_its_node_says_and_nowhere_harmful() {
     assert!(target("a", &Reach::default()).unwrap_err().contains("loopback"));
     assert!(target("b", &allowed).unwrap_err().contains("no IP address"));
 }
+
+#[test]
+fn what_a_probe_proves_is_on_record_once_with_its_strength_and_its_time() {
+    let mut before = Evidence::default();
+    let mut told = |found: Found, at: u64| {
+        let event = evidence(&ProbeReport { at, ..report("a", found) });
+        let of = |key: &str| event.attributes.iter().find(|(it, _)| it == key).map(|(_, value)| value.clone());
+        (is_news(&event, &mut before), of("strength"), of("ttl"))
+    };
+    let proved = |is_news| (is_news, Some("proved".to_owned()), Some("10m".to_owned()));
+    assert_eq!(told(Found::Plaintext, 1), proved(true));
+    assert_eq!(told(Found::Plaintext, 2), proved(false));
+    // Nothing was proved: nobody answered.
+    assert_eq!(told(Found::Silent("refused".into()), 3), (true, None, None));
+    assert_eq!(told(Found::Plaintext, 4), proved(true));
+}
