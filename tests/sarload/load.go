@@ -63,9 +63,10 @@ func (l *load) run(n, workers int, rate float64) []float64 {
 }
 
 // pace gives out each turn when it is due, from a thread of its own: an idle runtime wakes up for its own timers as much as a
-// millisecond late.
+// millisecond late. That thread keeps one of the runtime's processors while it sleeps, so that on one CPU there are two.
 func pace(n int, due func(int) time.Time, turns chan<- int) {
 	runtime.LockOSThread()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
 	for i := range n {
 		for left := time.Until(due(i)); left > 0; left = time.Until(due(i)) {
 			span := syscall.NsecToTimespec(left.Nanoseconds())

@@ -16,7 +16,10 @@ use crate::{
     json::canonical,
 };
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use wire::{Failure, LaneId, PluginActs, PluginInfo, PluginLimits, Request, RuleText, Source, Traversal, Verdict};
 
 /// A component after `init(config)`. Every decision starts from this state, in an instance of its own: no request sees
@@ -36,6 +39,8 @@ pub struct Plugin {
     pub(super) spec: Arc<Spec>,
     asks: Asks,
     pub(super) code: Code,
+    /// The same without imports, which starts faster; only where it can authorize and imports something.
+    pub(super) narrow: Option<Code>,
     breaker: Breaker,
     /// Whether it rests after failing too often.
     pub(super) rests: bool,
@@ -96,11 +101,27 @@ impl Plugin {
         let config = canonical(&spec.config).to_string();
         let config_digest = digest(config.as_bytes());
         let key = Cache::key(sandbox, &component_digest, &config_digest);
-        let code = Code::cached(sandbox, cache, &key, || prepare(sandbox, &spec, &config))?;
+        let mut snapshot = None;
+        let code = Code::cached(sandbox, cache, &key, || {
+            Code::compile(sandbox, snapshot.insert(prepare(sandbox, &spec, &config)?))
+        })?;
+        let narrow = (code.can_authorize() && !code.imports().is_empty()).then(|| {
+            Code::cached(sandbox, cache, &format!("{key}-narrow"), || {
+                let whole = snapshot.map_or_else(|| prepare(sandbox, &spec, &config), Ok)?;
+                // What cannot be narrowed is kept whole, so that the cache has something to say of it.
+                let narrow = encode::narrow(&whole).ok().flatten().unwrap_or(whole);
+                Code::compile(sandbox, &narrow)
+            })
+        });
+        let narrow = narrow.transpose()?;
         let info = describe(&code)?;
         let asks = Asks::parse(&info.asks)?;
         // What `init` left must fit into what a decision may have, or every decision would fail.
-        code.start(&spec.bounds).map_err(LoadError::Start)?;
+        [Some(&code), narrow.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|code| code.start(&spec.bounds).map(drop))
+            .map_err(LoadError::Start)?;
         Ok(Plugin {
             name: spec.name.clone(),
             digest: component_digest,
@@ -112,6 +133,7 @@ impl Plugin {
             bounds: spec.bounds,
             asks,
             code,
+            narrow,
             breaker: Breaker::default(),
             rests: true,
             metrics: PluginMetrics::default(),
@@ -231,7 +253,28 @@ impl Plugin {
     }
 
     fn run(&self, bounds: &Bounds, now: u64, facts: &[(String, String)], request: &Request) -> Result<Answer, Failed> {
-        let mut instance = self.code.start(bounds)?;
+        let Some(narrow) = &self.narrow else { return self.run_in(&self.code, bounds, now, facts, request) };
+        let begin = Instant::now();
+        match self.run_in(narrow, bounds, now, facts, request) {
+            // It may have wanted an import.
+            Err(Failed { kind: Failure::Trap, .. }) => {
+                let bounds = Bounds { patience: bounds.patience.saturating_sub(begin.elapsed()), ..*bounds };
+                self.run_in(&self.code, &bounds, now, facts, request)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Runs one of the forms of this plugin.
+    pub(super) fn run_in(
+        &self,
+        code: &Code,
+        bounds: &Bounds,
+        now: u64,
+        facts: &[(String, String)],
+        request: &Request,
+    ) -> Result<Answer, Failed> {
+        let mut instance = code.start(bounds)?;
         let answer = instance.decide(now, facts, request)?;
         let verdict = match (answer.verdict, self.role) {
             (WitVerdict::NoOpinion, Role::Restrict | Role::Grant) => Verdict::NoOpinion,
@@ -255,14 +298,13 @@ impl Plugin {
     }
 }
 
-/// What happens once for a component and a config: everything that could be wrong is found here.
-fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<Code, LoadError> {
+/// What happens once for a component and a config: everything that could be wrong is found here. Answers the snapshot.
+fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<Vec<u8>, LoadError> {
     let instrumented = Instrumented::new(sandbox, &spec.component)?;
     let info = describe(&instrumented.code)?;
     check(&info.schema, &spec.config)?;
     cases::run(&instrumented.code, &Asks::parse(&info.asks)?, &cases::embedded(&spec.component)?)?;
-    let snapshot = instrumented.initialise(config)?;
-    Code::compile(sandbox, &snapshot)
+    instrumented.initialise(config)
 }
 
 /// Runs the cases that a component carries, and these besides.

@@ -3,6 +3,10 @@
 //! The world of the component follows from what the module exports, so an author names it nowhere. Other targets are
 //! refused: a module that imports anything but `crypto` cannot become a policy component.
 
+mod narrow;
+
+pub use narrow::narrow;
+
 use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{ComponentSection, CustomSection, Encode};
 use wasmparser::{Parser, Payload};
