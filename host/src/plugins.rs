@@ -3,6 +3,7 @@
 //! What a failure of a plugin means for a request is not decided here: the judge does.
 
 mod approve;
+mod asks;
 mod bindings;
 mod breaker;
 mod cache;

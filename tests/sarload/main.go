@@ -71,7 +71,7 @@ func main() {
 			TLSClientConfig: identity, Protocols: protocols, MaxIdleConnsPerHost: *workers, MaxConnsPerHost: *workers,
 		}},
 	}
-	// Collecting garbage would be measured as the server's latency. A run allocates about a gigabyte.
+	// Collecting garbage would be measured as the server's latency. A run of 50,000 then holds 350 MiB.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(4 << 30)
 	load.run(*warm, *workers, 0)

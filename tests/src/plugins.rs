@@ -229,6 +229,33 @@ fn a_plugin_that_authorizes_by_a_digest_is_served_only_when_it_asks_for_one() ->
     Ok(())
 }
 
+/// Fuel that lasts for one of the two goes at the question is not granted twice.
+#[test]
+fn a_plugin_that_burns_its_fuel_before_it_asks_for_a_digest_is_out_of_fuel() -> Result<()> {
+    let plugins = sandboxes()?;
+    let burns = "(local $left i32) (local.set $left (i32.const 200000))
+        (loop $again (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))";
+    let text = digests()?.replace("(if (i32.load offset=20", &format!("{burns} (if (i32.load offset=20"));
+    let component = encode::encode(&wat::parse_str(text)?)?;
+    let plugin = load(&plugins, Spec { component: component.into(), ..spec(&[])? })?;
+    let ask = |letters| plugins.ask(&plugin, 0, &[], &request(letters), None).map(|it| it.verdict);
+    let failed = Failed { kind: Failure::Fuel, detail: String::new() };
+    assert_eq!((ask(0), ask(3)), (Ok(Verdict::NoOpinion), Err(failed)));
+    Ok(())
+}
+
+#[test]
+fn a_component_that_is_wired_otherwise_than_ours_is_left_whole() -> Result<()> {
+    let mut component = encode::encode(&wat::parse_str(digests()?)?)?;
+    assert!(encode::can_narrow(&component));
+    // First comes the module's own export, then the name by which the component looks for it.
+    let name = b"pathgate:policy/authorize@1.0.0#decide";
+    let at = component.windows(name.len()).enumerate().filter(|(_, it)| it == name).nth(1).context("no such name")?.0;
+    component[at..at + name.len()].copy_from_slice(b"pathgate:policy/authorize@1.0.0#decidd");
+    assert!(!encode::can_narrow(&component));
+    Ok(())
+}
+
 #[test]
 fn a_crypto_of_another_version_is_no_crypto() -> Result<()> {
     let refused = refused(spec(&[("(component\n", &CRYPTO.replace("@1.0.0", "@1.1.0"))])?)?;

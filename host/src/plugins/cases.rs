@@ -1,6 +1,6 @@
 //! A plugin's own cases: request and expected answer, carried in the component, run before it may decide anything.
 
-use super::{LoadError, component::Code, limits::Bounds, plugin::Asks};
+use super::{LoadError, asks::Asks, component::Code, limits::Bounds};
 use crate::{json::canonical, paths, review};
 use serde::Deserialize;
 use serde_json::Value;

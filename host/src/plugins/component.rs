@@ -37,6 +37,11 @@ impl Code {
         Code::link(sandbox, Component::from_binary(&sandbox.engine, component).map_err(LoadError::Compile)?)
     }
 
+    /// What the cache has under this key, if anything.
+    pub(super) fn kept(sandbox: &Sandbox, cache: Option<&Cache>, key: &str) -> Option<Result<Code, LoadError>> {
+        cache?.load(sandbox, key).map(|component| Code::link(sandbox, component))
+    }
+
     /// What the cache has under this key, or else what `make` makes, kept for the next time.
     pub(super) fn cached(
         sandbox: &Sandbox,
@@ -44,8 +49,8 @@ impl Code {
         key: &str,
         make: impl FnOnce() -> Result<Code, LoadError>,
     ) -> Result<Code, LoadError> {
-        if let Some(component) = cache.and_then(|cache| cache.load(sandbox, key)) {
-            return Code::link(sandbox, component);
+        if let Some(code) = Code::kept(sandbox, cache, key) {
+            return code;
         }
         let code = make()?;
         if let (Some(cache), Ok(bytes)) = (cache, code.linked.component().serialize())

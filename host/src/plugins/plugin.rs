@@ -2,7 +2,8 @@
 
 use super::{
     Cache, LoadError, Sandbox, Spec,
-    bindings::{WitInfo, WitVerdict},
+    asks::Asks,
+    bindings::{WitAnswer, WitInfo, WitVerdict},
     breaker::Breaker,
     cases,
     component::Code,
@@ -101,27 +102,13 @@ impl Plugin {
         let config = canonical(&spec.config).to_string();
         let config_digest = digest(config.as_bytes());
         let key = Cache::key(sandbox, &component_digest, &config_digest);
-        let mut snapshot = None;
-        let code = Code::cached(sandbox, cache, &key, || {
-            Code::compile(sandbox, snapshot.insert(prepare(sandbox, &spec, &config)?))
-        })?;
-        let narrow = (code.can_authorize() && !code.imports().is_empty()).then(|| {
-            Code::cached(sandbox, cache, &format!("{key}-narrow"), || {
-                let whole = snapshot.map_or_else(|| prepare(sandbox, &spec, &config), Ok)?;
-                // What cannot be narrowed is kept whole, so that the cache has something to say of it.
-                let narrow = encode::narrow(&whole).ok().flatten().unwrap_or(whole);
-                Code::compile(sandbox, &narrow)
-            })
-        });
-        let narrow = narrow.transpose()?;
+        let (code, narrow) = compile(sandbox, cache, &key, &spec, &config)?;
         let info = describe(&code)?;
         let asks = Asks::parse(&info.asks)?;
         // What `init` left must fit into what a decision may have, or every decision would fail.
-        [Some(&code), narrow.as_ref()]
-            .into_iter()
-            .flatten()
-            .try_for_each(|code| code.start(&spec.bounds).map(drop))
-            .map_err(LoadError::Start)?;
+        for code in [Some(&code), narrow.as_ref()].into_iter().flatten() {
+            code.start(&spec.bounds).map_err(LoadError::Start)?;
+        }
         Ok(Plugin {
             name: spec.name.clone(),
             digest: component_digest,
@@ -253,29 +240,23 @@ impl Plugin {
     }
 
     fn run(&self, bounds: &Bounds, now: u64, facts: &[(String, String)], request: &Request) -> Result<Answer, Failed> {
-        let Some(narrow) = &self.narrow else { return self.run_in(&self.code, bounds, now, facts, request) };
         let begin = Instant::now();
-        match self.run_in(narrow, bounds, now, facts, request) {
-            // It may have wanted an import.
-            Err(Failed { kind: Failure::Trap, .. }) => {
-                let bounds = Bounds { patience: bounds.patience.saturating_sub(begin.elapsed()), ..*bounds };
-                self.run_in(&self.code, &bounds, now, facts, request)
+        let mut granted = *bounds;
+        if let Some(narrow) = &self.narrow {
+            let mut instance = narrow.start(bounds)?;
+            match instance.decide(now, facts, request) {
+                // It may have wanted an import. Both together may cost no more than one.
+                Err(failed) if failed.is_bare() => granted = bounds.less(instance.fuel_left(), begin.elapsed()),
+                answer => return self.admit(answer?, bounds.fuel.saturating_sub(instance.fuel_left())),
             }
-            answer => answer,
         }
+        let mut instance = self.code.start(&granted)?;
+        let answer = instance.decide(now, facts, request)?;
+        self.admit(answer, bounds.fuel.saturating_sub(instance.fuel_left()))
     }
 
-    /// Runs one of the forms of this plugin.
-    pub(super) fn run_in(
-        &self,
-        code: &Code,
-        bounds: &Bounds,
-        now: u64,
-        facts: &[(String, String)],
-        request: &Request,
-    ) -> Result<Answer, Failed> {
-        let mut instance = code.start(bounds)?;
-        let answer = instance.decide(now, facts, request)?;
+    /// What counts of an answer that took this much fuel.
+    pub(super) fn admit(&self, answer: WitAnswer, fuel: u64) -> Result<Answer, Failed> {
         let verdict = match (answer.verdict, self.role) {
             (WitVerdict::NoOpinion, Role::Restrict | Role::Grant) => Verdict::NoOpinion,
             (WitVerdict::Deny, Role::Restrict) => Verdict::Deny,
@@ -287,7 +268,6 @@ impl Plugin {
                 return Err(Failed::new(Failure::Role, "it denied, and its role is `grant`"));
             }
         };
-        let fuel = bounds.fuel.saturating_sub(instance.fuel_left());
         Ok(Answer {
             verdict,
             rule: cut(answer.rule, 64),
@@ -296,6 +276,33 @@ impl Plugin {
             fuel,
         })
     }
+}
+
+/// The plugin, and the same without imports where there is one; from the cache if they are there.
+fn compile(
+    sandbox: &Sandbox,
+    cache: Option<&Cache>,
+    key: &str,
+    spec: &Spec,
+    config: &str,
+) -> Result<(Code, Option<Code>), LoadError> {
+    let mut snapshot = None;
+    let code =
+        Code::cached(sandbox, cache, key, || Code::compile(sandbox, snapshot.insert(prepare(sandbox, spec, config)?)))?;
+    if !code.can_authorize() || code.imports().is_empty() {
+        return Ok((code, None));
+    }
+    let key = format!("{key}-narrow");
+    if let Some(narrow) = Code::kept(sandbox, cache, &key) {
+        return Ok((code, Some(narrow?)));
+    }
+    if !encode::can_narrow(&spec.component) {
+        return Ok((code, None));
+    }
+    let snapshot = snapshot.map_or_else(|| prepare(sandbox, spec, config), Ok)?;
+    let narrow = encode::narrow(&snapshot).ok().flatten();
+    let narrow = narrow.map(|narrow| Code::cached(sandbox, cache, &key, || Code::compile(sandbox, &narrow)));
+    Ok((code, narrow.transpose()?))
 }
 
 /// What happens once for a component and a config: everything that could be wrong is found here. Answers the snapshot.
@@ -360,43 +367,6 @@ pub(super) fn cut(mut text: String, bytes: usize) -> String {
         text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     }
     text
-}
-
-/// What a plugin wants to be asked: a bit for each word.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asks {
-    sources: u32,
-    traversals: u32,
-}
-
-impl Asks {
-    pub(super) fn parse(asks: &[String]) -> Result<Asks, LoadError> {
-        if asks.is_empty() {
-            return Ok(Asks { sources: u32::MAX, traversals: u32::MAX });
-        }
-        let mut parsed = Asks { sources: 0, traversals: 0 };
-        for ask in asks {
-            let word = || LoadError::Asks(ask.clone());
-            match ask.split_once(':') {
-                Some(("source", name)) => {
-                    parsed.sources |= bit(name.parse::<Source>().map_err(|_| word())?, Source::ALL)
-                }
-                Some(("traversal", name)) => {
-                    parsed.traversals |= bit(name.parse::<Traversal>().map_err(|_| word())?, Traversal::ALL);
-                }
-                Some(_) | None => return Err(word()),
-            }
-        }
-        Ok(parsed)
-    }
-
-    pub(super) fn covers(self, source: Source, traversal: Traversal) -> bool {
-        self.sources & bit(source, Source::ALL) != 0 || self.traversals & bit(traversal, Traversal::ALL) != 0
-    }
-}
-
-fn bit<T: PartialEq>(word: T, all: &[T]) -> u32 {
-    all.iter().position(|it| *it == word).map_or(0, |at| 1 << at)
 }
 
 /// Four times the largest of ours; compiling more would take seconds.

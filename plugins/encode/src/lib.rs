@@ -5,7 +5,7 @@
 
 mod narrow;
 
-pub use narrow::narrow;
+pub use narrow::{can_narrow, narrow};
 
 use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{ComponentSection, CustomSection, Encode};
