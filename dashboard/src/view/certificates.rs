@@ -116,10 +116,15 @@ fn badge(sign: &'static str, text: String) -> AnyView {
     view! { <span class=format!("badge {sign}")>{mute(sign)}{text}</span> }.into_any()
 }
 
+/// A certificate that a plugin accepts makes no path safe: kube-apiserver may still not look at it.
+fn words(state: State) -> &'static str {
+    if state == State::Safe { "verified" } else { wording::state(state) }
+}
+
 /// What a plugin made of it: how far it can be relied on, and what speaks against it first.
 fn judged(verified: &Verified) -> AnyView {
     let first = verified.findings.first().map(|it| it.code.clone());
-    view! { {sign::badge(verified.state)}" "{first} }.into_any()
+    view! { {sign::badge(verified.state, words)}" "{first} }.into_any()
 }
 
 fn row(it: Certificate) -> impl IntoView {

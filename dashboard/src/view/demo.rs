@@ -47,7 +47,7 @@ fn told(it: Caption) -> impl IntoView {
     };
     let kind = if it.twin { "its allowed twin" } else { "attack" };
     let odd = (!it.expected).then(|| view! { <span class="badge fail">{mute("fail")}"not what was expected"</span> });
-    let rule = (!it.rule.is_empty()).then(|| view! { " by rule "<code>{it.rule.clone()}</code> });
+    let rule = (!it.rule.is_empty()).then(|| view! { " By rule "<code>{it.rule.clone()}</code> });
     let why = (!it.decision.is_empty())
         .then(|| view! { " "<a href=address::decision(&it.decision, crate::RECENT)>"Why"</a> });
     view! {

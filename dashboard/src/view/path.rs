@@ -269,7 +269,7 @@ fn instances(detail: &PathDetail) -> impl IntoView + use<> {
         view! {
             <tr data-subject=it.subject.clone()>
                 <td><a class="plain" href=to(it)><b>{it.subject.clone()}</b></a>" "<span class="faint">{it.pool.clone()}</span></td>
-                <td>{sign::badge(it.state)}</td><td>{prose(&it.says)}</td><td class="num faint nowrap">{live(age)}</td><td class="num">{refused}</td>
+                <td>{sign::badge(it.state, wording::state)}</td><td>{prose(&it.says)}</td><td class="num faint nowrap">{live(age)}</td><td class="num">{refused}</td>
             </tr>
         }
     });

@@ -43,12 +43,12 @@ pub fn mute_state(state: State) -> impl IntoView {
     }
 }
 
-/// A state in a badge.
-pub fn badge(state: State) -> impl IntoView {
+/// A state in a badge, in these words: [`wording::state`], or what it means of a single thing.
+pub fn badge(state: State, words: fn(State) -> &'static str) -> impl IntoView {
     let shown = shown(state);
     view! {
         <span class=move || format!("badge {}", shown()) data-state=move || shown().as_str()>
-            {mute_state(state)}{live(move || wording::state(shown()))}
+            {mute_state(state)}{live(move || words(shown()))}
         </span>
     }
 }

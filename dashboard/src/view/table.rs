@@ -58,7 +58,7 @@ fn row(lane: Lane) -> impl IntoView {
             <td class="num" data-of="instances">{wording::count(lane.counts.total())}</td>
             <td>{share(lane.counts)}</td>
             <td>{match worst {
-                Some(state) => sign::badge(state).into_any(),
+                Some(state) => sign::badge(state, wording::state).into_any(),
                 None => view! { <span class="faint">"none seen"</span> }.into_any(),
             }}</td>
             <td class="num" data-of="refused">{refused}</td>
