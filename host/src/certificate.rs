@@ -1,7 +1,8 @@
 //! A certificate in words, for people. Nothing is judged here.
 
 use ::aws_lc_rs::digest::{SHA256, digest};
-use std::{fmt::Write, net::IpAddr};
+use data_encoding::HEXLOWER;
+use std::net::IpAddr;
 use wire::{Certificate, Link};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 
@@ -11,7 +12,7 @@ pub fn shown(der: &[u8], purpose: &str, from: &str) -> Option<Certificate> {
     let millis = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
     let validity = certificate.validity();
     Some(Certificate {
-        sha256: hex(digest(&SHA256, der).as_ref()),
+        sha256: HEXLOWER.encode(digest(&SHA256, der).as_ref()),
         subject: bounded(&certificate.subject().to_string()),
         issuer: bounded(&certificate.issuer().to_string()),
         not_before: millis(validity.not_before.timestamp()),
@@ -29,7 +30,7 @@ pub fn link(der: &[u8]) -> Link {
     let shown = shown(der, "", "");
     let told = shown.map(|it| (it.subject, it.issuer, it.not_after));
     let (subject, issuer, not_after) = told.unwrap_or_else(|| ("cannot be read".into(), String::new(), 0));
-    Link { sha256: hex(digest(&SHA256, der).as_ref()), subject, issuer, not_after }
+    Link { sha256: HEXLOWER.encode(digest(&SHA256, der).as_ref()), subject, issuer, not_after }
 }
 
 /// The first common names of subject and issuer; empty where there is none. Not from the text that is shown: a comma in
@@ -61,14 +62,6 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 fn bounded(text: &str) -> String {
     text.chars().take(MAX_TEXT).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// More is no list that a person reads.

@@ -22,6 +22,7 @@ mod snapshot;
 mod tests;
 
 use crate::config::{OnFailure, Role};
+use data_encoding::HEXLOWER;
 use metrics::Metrics;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
@@ -188,6 +189,7 @@ impl Plugins {
                 },
             }
         }
+        sandbox::give_back();
         if faults.is_empty() { Ok(Set { generation: current.generation + 1, plugins }) } else { Err(faults) }
     }
 
@@ -314,11 +316,5 @@ pub fn builtin() -> BTreeMap<&'static str, &'static [u8]> {
 
 /// SHA-256 in hex.
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
 }

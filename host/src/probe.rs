@@ -16,13 +16,13 @@ use crate::{
     peer::{Name, Peer, Role},
     posture::{Found, ProbeReport, ReadOnly, Shown, TlsFound},
 };
+use data_encoding::HEXLOWER;
 use dial::Dialled;
 use rustls::{
     ClientConfig, ProtocolVersion,
     pki_types::{CertificateDer, ServerName},
 };
 use std::{
-    fmt::Write as _,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -255,10 +255,7 @@ fn not_tls(begin: &[u8], error: &impl ToString) -> Found {
     if begin.starts_with(b"HTTP/") {
         return Found::Plaintext;
     }
-    let mut hex = String::new();
-    for byte in begin {
-        let _infallible = write!(hex, "{byte:02x}");
-    }
+    let hex = HEXLOWER.encode(begin);
     let what = if hex.is_empty() { "no byte came back".to_owned() } else { format!("it began with {hex}") };
     Found::Foreign(format!("no TLS: {}; {what}", error.to_string()))
 }

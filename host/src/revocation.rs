@@ -8,6 +8,7 @@ use crate::{
     signed::{API_VERSION, Document},
 };
 use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, time::SystemTime};
@@ -123,8 +124,7 @@ impl List {
     pub fn mark(&self) -> Result<Mark, serde_json::Error> {
         let text = canonical(&serde_json::to_value(self)?).to_string();
         let digest = digest(&SHA256, text.as_bytes());
-        let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Mark { serial: self.serial, digest: hex })
+        Ok(Mark { serial: self.serial, digest: HEXLOWER.encode(digest.as_ref()) })
     }
 
     /// How many credentials are revoked.

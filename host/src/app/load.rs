@@ -9,6 +9,7 @@ use crate::{
     judge::{self, Judge, lock_outs},
     plugins::{self, Bounds, Cache, Plugins, Set, Spec},
 };
+use data_encoding::HEXLOWER;
 use std::{env, error::Error, fmt, fs, path::PathBuf, sync::Arc};
 
 /// What keeps a gate from starting, or a change from taking effect: a sentence, and its place.
@@ -112,11 +113,10 @@ pub fn chain(error: &dyn Error) -> String {
 }
 
 fn spec(plugin: &PluginConfig, component: Arc<[u8]>) -> Spec {
-    let hex = |bytes: &[u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     Spec {
         name: plugin.name.clone(),
         component,
-        sha256: plugin.sha256.as_ref().map(hex),
+        sha256: plugin.sha256.as_ref().map(|bytes| HEXLOWER.encode(bytes)),
         role: plugin.role,
         shadow: plugin.shadow,
         on_failure: plugin.failure,

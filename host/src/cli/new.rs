@@ -31,7 +31,7 @@ pub(super) fn write(name: &str) -> Result<Ending, Faults> {
     Ok(Ending::Yes)
 }
 
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     ("Cargo.toml", include_str!("new/Cargo.toml.txt")),
     (".cargo/config.toml", include_str!("new/config.toml.txt")),
     (".gitignore", "/target\n"),
@@ -45,5 +45,6 @@ const FILES: [(&str, &str); 14] = [
     ("sdk/src/export.rs", include_str!("../../../plugins/sdk/src/export.rs")),
     ("sdk/src/guard.rs", include_str!("../../../plugins/sdk/src/guard.rs")),
     ("sdk/src/panic.rs", include_str!("../../../plugins/sdk/src/panic.rs")),
+    ("sdk/src/scratch.rs", include_str!("../../../plugins/sdk/src/scratch.rs")),
     ("sdk/README.md", "The SDK for Pathgate plugins, as the `pathgate` that made this crate carries it.\n"),
 ];

@@ -42,7 +42,8 @@ impl Code {
         cache?.load(sandbox, key).map(|component| Code::link(sandbox, component))
     }
 
-    /// What the cache has under this key, or else what `make` makes, kept for the next time.
+    /// What the cache has under this key, or else what `make` makes, kept for the next time. Code that is kept is run from the file,
+    /// page by page as it is needed: what was compiled takes memory to its last byte.
     pub(super) fn cached(
         sandbox: &Sandbox,
         cache: Option<&Cache>,
@@ -57,8 +58,9 @@ impl Code {
             && let Err(error) = cache.store(key, &bytes)
         {
             tracing::warn!(%error, "a compiled plugin is not cached");
+            return Ok(code);
         }
-        Ok(code)
+        Code::kept(sandbox, cache, key).unwrap_or(Ok(code))
     }
 
     /// Checks what a component imports and exports.

@@ -4,7 +4,11 @@
 use super::{bindings::CRYPTO, limits::Ledger};
 use aws_lc_rs::{
     digest,
-    signature::{self, VerificationAlgorithm},
+    signature::{self, ParsedPublicKey, VerificationAlgorithm},
+};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
 };
 use wasmtime::{
     AsContextMut, Result, StoreContextMut, Trap,
@@ -58,12 +62,14 @@ pub(super) enum Hash {
 pub(super) fn serve(linker: &mut Linker<Ledger>) -> Result<()> {
     type Signed = (Algorithm, WasmList<u8>, WasmList<u8>, WasmList<u8>);
     let mut crypto = linker.instance(CRYPTO)?;
-    crypto.func_wrap("verify-signature", |mut store: StoreContextMut<'_, Ledger>, given: Signed| {
+    let keys = Keys::default();
+    crypto.func_wrap("verify-signature", move |mut store: StoreContextMut<'_, Ledger>, given: Signed| {
         let (algorithm, key, message, signature) = given;
-        let price = price(algorithm, key.as_le_slice(&store), message.len());
-        charge(&mut store, price)?;
+        let known = keys.find(algorithm, key.as_le_slice(&store));
+        let work = known.as_ref().map(|it| it.work).or_else(|| work(algorithm, key.as_le_slice(&store)));
+        charge(&mut store, CALL + work.unwrap_or_default() + hashing(message.len()))?;
         let [key, message, signature] = [key, message, signature].map(|list| list.as_le_slice(&store));
-        Ok((verify(algorithm, key, message, signature),))
+        Ok((keys.verify(known, algorithm, key, message, signature),))
     })?;
     crypto.func_wrap("digest", |mut store: StoreContextMut<'_, Ledger>, (hash, data): (Hash, WasmList<u8>)| {
         charge(&mut store, CALL + hashing(data.len()))?;
@@ -83,24 +89,68 @@ fn charge(store: &mut StoreContextMut<'_, Ledger>, price: u64) -> Result<()> {
     }
 }
 
-/// Whether `signature` over `message` is by `key`.
-pub(super) fn verify(algorithm: Algorithm, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    if message.len() > MAX_MESSAGE {
-        return false;
+/// Public keys by which something was signed, parsed: for RSA a tenth of a verification. A path is verified from its anchor down,
+/// so that a stranger cannot fill this with keys of its own.
+#[derive(Default)]
+pub(super) struct Keys(Mutex<VecDeque<Arc<Key>>>);
+
+/// A public key that has the form the contract asks for.
+pub(super) struct Key {
+    algorithm: Algorithm,
+    bytes: Box<[u8]>,
+    parsed: ParsedPublicKey,
+    /// What a verification costs, in fuel. It does not depend on whether the key was kept.
+    work: u64,
+}
+
+impl Keys {
+    pub(super) fn find(&self, algorithm: Algorithm, bytes: &[u8]) -> Option<Arc<Key>> {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().find(|it| it.algorithm == algorithm && *it.bytes == *bytes).cloned()
     }
-    // The library also takes a SubjectPublicKeyInfo for a key, and a compressed point. The contract does not.
-    let fits = match algorithm {
-        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP256Sha384 => is_point(key, 65) && signature.len() <= 72,
-        Algorithm::EcdsaP384Sha256 | Algorithm::EcdsaP384Sha384 => is_point(key, 97) && signature.len() <= 104,
-        Algorithm::Ed25519 => key.len() == 32 && signature.len() == 64,
-        Algorithm::RsaPkcs1Sha256
-        | Algorithm::RsaPkcs1Sha384
-        | Algorithm::RsaPkcs1Sha512
-        | Algorithm::RsaPssSha256
-        | Algorithm::RsaPssSha384
-        | Algorithm::RsaPssSha512 => exponent(key).is_some() && signature.len() <= MAX_MODULUS,
-    };
-    fits && of(algorithm).verify_sig(key, message, signature).is_ok()
+
+    /// Whether `signature` over `message` is by the key in `bytes`; `known` if that was found here.
+    pub(super) fn verify(
+        &self,
+        known: Option<Arc<Key>>,
+        algorithm: Algorithm,
+        bytes: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        let is_new = known.is_none();
+        let Some(key) = known.or_else(|| Key::read(algorithm, bytes).map(Arc::new)) else { return false };
+        let holds = key.verify(message, signature);
+        if holds && is_new {
+            let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            keys.truncate(MOST_KEYS - 1);
+            keys.push_front(key);
+        }
+        holds
+    }
+}
+
+impl Key {
+    fn read(algorithm: Algorithm, bytes: &[u8]) -> Option<Key> {
+        let work = work(algorithm, bytes)?;
+        let parsed = ParsedPublicKey::new(of(algorithm), bytes).ok()?;
+        Some(Key { algorithm, bytes: bytes.into(), parsed, work })
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let fits = match self.algorithm {
+            Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP256Sha384 => signature.len() <= 72,
+            Algorithm::EcdsaP384Sha256 | Algorithm::EcdsaP384Sha384 => signature.len() <= 104,
+            Algorithm::Ed25519 => signature.len() == 64,
+            Algorithm::RsaPkcs1Sha256
+            | Algorithm::RsaPkcs1Sha384
+            | Algorithm::RsaPkcs1Sha512
+            | Algorithm::RsaPssSha256
+            | Algorithm::RsaPssSha384
+            | Algorithm::RsaPssSha512 => signature.len() <= MAX_MODULUS,
+        };
+        fits && message.len() <= MAX_MESSAGE && self.parsed.verify_sig(message, signature).is_ok()
+    }
 }
 
 pub(super) fn digest(hash: Hash, data: &[u8]) -> Vec<u8> {
@@ -142,20 +192,20 @@ fn exponent(key: &[u8]) -> Option<u64> {
     is_sane.then_some(exponent)
 }
 
-/// What a verification costs, in fuel.
-fn price(algorithm: Algorithm, key: &[u8], message: usize) -> u64 {
-    let work = match algorithm {
-        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP256Sha384 => P256,
-        Algorithm::EcdsaP384Sha256 | Algorithm::EcdsaP384Sha384 => P384,
-        Algorithm::Ed25519 => ED25519,
+/// What a verification by this key costs, in fuel; nothing if it has not the form that the contract asks for. The library also takes
+/// a SubjectPublicKeyInfo for a key, and a compressed point.
+fn work(algorithm: Algorithm, key: &[u8]) -> Option<u64> {
+    match algorithm {
+        Algorithm::EcdsaP256Sha256 | Algorithm::EcdsaP256Sha384 => is_point(key, 65).then_some(P256),
+        Algorithm::EcdsaP384Sha256 | Algorithm::EcdsaP384Sha384 => is_point(key, 97).then_some(P384),
+        Algorithm::Ed25519 => (key.len() == 32).then_some(ED25519),
         Algorithm::RsaPkcs1Sha256
         | Algorithm::RsaPkcs1Sha384
         | Algorithm::RsaPkcs1Sha512
         | Algorithm::RsaPssSha256
         | Algorithm::RsaPssSha384
-        | Algorithm::RsaPssSha512 => exponent(key).map_or(0, |exponent| rsa(key.len(), exponent)),
-    };
-    CALL + work + hashing(message)
+        | Algorithm::RsaPssSha512 => exponent(key).map(|exponent| rsa(key.len(), exponent)),
+    }
 }
 
 /// The square of the length, for each multiplication; 65537 needs 17.
@@ -173,6 +223,8 @@ fn hashing(bytes: usize) -> u64 {
 const MAX_MESSAGE: usize = 1 << 20;
 /// 8,192 bits.
 const MAX_MODULUS: usize = 1024;
+/// The authorities of a cluster, old and new, with room for some between.
+const MOST_KEYS: usize = 16;
 /// Modulus, exponent, and their headers.
 const MAX_RSA_KEY: usize = MAX_MODULUS + 32;
 

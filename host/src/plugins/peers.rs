@@ -10,6 +10,7 @@ use crate::{
     json::canonical,
     peer::{Name, Outcome, Peer, Role, Verdict},
 };
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use std::net::IpAddr;
 use wasmtime::component::{ComponentType, Lift, Lower};
@@ -152,7 +153,7 @@ impl WitOutcome {
             rule: plugin::cut(self.rule, 64),
             reason: plugin::cut(self.reason, 512),
             path: self.path,
-            anchor: self.anchor.iter().map(|byte| format!("{byte:02x}")).collect(),
+            anchor: HEXLOWER.encode(&self.anchor),
             findings: self.findings.into_iter().take(MOST_FINDINGS).map(|it| it.keep(1_024)).collect(),
             fuel,
         })

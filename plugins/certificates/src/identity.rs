@@ -2,12 +2,13 @@
 
 use crate::{
     Check, Leaf, Objection,
-    names::{address, alternative, short},
+    names::{Alternative, address, short},
 };
 use sdk::{
     Mode, Rule,
     verify_peer::{Name, Peer, Role},
 };
+use std::net::IpAddr;
 
 /// The rules that only hold where the host knows which Node the peer must be.
 pub const NODE: [Check; 5] = [
@@ -107,18 +108,18 @@ fn names(leaf: &Leaf<'_>, peer: &Peer, mut object: impl FnMut(&'static str, Stri
     };
     // A host dials its own loopback only where it is told to, and then the certificate has to be for it.
     let dialled = match &peer.name {
-        Name::Ip(bytes) => address(bytes).map(|ip| ip.to_string()),
+        Name::Ip(bytes) => address(bytes).map(Alternative::Ip),
         _ => None,
     };
     let known: Vec<_> = peer.attributes.iter().filter(|it| it.key == ADDRESS).map(|it| it.value.as_str()).collect();
     for name in leaf.alternatives() {
-        let detail = match alternative(name) {
+        let detail = match Alternative::of(name) {
             None => "the certificate of a node has a name that is neither DNS nor an address".into(),
-            Some(name) if is_of_others(&name) && dialled.as_ref() != Some(&name) => {
-                format!("the certificate of a node is also for `{}`", short(&name))
+            Some(name) if is_of_others(name) && dialled != Some(name) => {
+                format!("the certificate of a node is also for `{name}`")
             }
-            Some(name) if !known.is_empty() && !known.iter().any(|it| it.eq_ignore_ascii_case(&name)) => {
-                format!("the certificate is for `{}`, which is not in the Node's status", short(&name))
+            Some(name) if !known.is_empty() && !known.iter().any(|it| name.is(it)) => {
+                format!("the certificate is for `{name}`, which is not in the Node's status")
             }
             Some(_) => continue,
         };
@@ -129,16 +130,17 @@ fn names(leaf: &Leaf<'_>, peer: &Peer, mut object: impl FnMut(&'static str, Stri
 }
 
 /// What no node is called: the API and other services, whatever the cluster's domain, the local host, a wildcard.
-fn is_of_others(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+fn is_of_others(name: Alternative<'_>) -> bool {
+    let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified() || address.is_multicast();
+    let name = match name {
+        Alternative::Ip(address) => return is_local(address),
+        Alternative::Dns(name) => name.to_ascii_lowercase(),
+    };
     let name = name.trim_end_matches('.');
     let is_service = name.split('.').skip(1).any(|label| label == "svc") || name.ends_with(".cluster.local");
     let is_api = name == "kubernetes" || name.starts_with("kubernetes.default");
-    let is_local = match name.parse::<std::net::IpAddr>() {
-        Ok(address) => address.is_loopback() || address.is_unspecified() || address.is_multicast(),
-        Err(_) => name == "localhost" || name.ends_with(".localhost"),
-    };
-    is_service || is_api || is_local || name.contains('*')
+    let is_here = name == "localhost" || name.ends_with(".localhost") || name.parse().is_ok_and(is_local);
+    is_service || is_api || is_here || name.contains('*')
 }
 
 /// Names and addresses of the Node, one entry each: facts of the host's inventory. Without them only what no node is called

@@ -1,6 +1,6 @@
 //! Names in certificates: in which form they stand, and what else they could be taken for.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 use x509_parser::{extensions::GeneralName, x509::X509Name};
 
 /// What a certificate is called, short enough for a sentence.
@@ -10,12 +10,37 @@ pub(crate) fn show(name: &X509Name<'_>) -> String {
     if text.is_empty() { "without a name".into() } else { format!("`{text}`") }
 }
 
-/// A subject alternative name, as it is compared and shown: an address in its one form.
-pub(crate) fn alternative(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => Some(address(bytes)?.to_string()),
-        _ => None,
+/// A subject alternative name that a server can be dialled by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alternative<'a> {
+    Dns(&'a str),
+    Ip(IpAddr),
+}
+
+impl<'a> Alternative<'a> {
+    pub(crate) fn of(name: &GeneralName<'a>) -> Option<Alternative<'a>> {
+        match name {
+            GeneralName::DNSName(name) => Some(Alternative::Dns(name)),
+            GeneralName::IPAddress(bytes) => address(bytes).map(Alternative::Ip),
+            _ => None,
+        }
+    }
+
+    /// Whether this text, which is a name or an address in its one form, says the same.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        match self {
+            Alternative::Dns(name) => name.eq_ignore_ascii_case(text),
+            Alternative::Ip(address) => text.parse() == Ok(*address),
+        }
+    }
+}
+
+impl fmt::Display for Alternative<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Alternative::Dns(name) => f.write_str(&short(name)),
+            Alternative::Ip(address) => address.fmt(f),
+        }
     }
 }
 

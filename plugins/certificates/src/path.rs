@@ -4,7 +4,6 @@ use crate::{
     checks::Objection,
     crypto::ALGORITHMS,
     fault::{told, whose},
-    names::show,
     shape::{self, Keys},
     trust::Trust,
     verify::{Ask, Found},
@@ -20,28 +19,24 @@ use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 /// A path to an anchor, by webpki; then what it does not look at.
 pub(crate) fn built(ask: &Ask<'_>) -> Found {
-    let Ask { question, trust, chain, .. } = ask;
+    let Ask { question, trust, chain, end, .. } = ask;
     let refused = |objection| Found { objections: vec![objection], ..Found::default() };
     if trust.anchors.is_empty() {
         let detail =
             format!("there is no trust anchor: put the authority's certificate into `{}.anchors`", question.place);
         return refused(Objection { code: "no-anchors", at: None, detail });
     }
-    let Some((first, rest)) = chain.split_first() else { return Found::default() };
-    let end = match EndEntityCert::try_from(first) {
-        Ok(end) => end,
-        Err(error) => return refused(told(&error, question.place, Some(0), None)),
-    };
+    let rest = chain.get(1..).unwrap_or_default();
     let lists: Vec<_> = trust.crls.iter().map(|it| &it.list).collect();
-    let Ok(options) = RevocationOptionsBuilder::new(&lists) else { return search(ask, &end, rest, None) };
+    let Ok(options) = RevocationOptionsBuilder::new(&lists) else { return search(ask, end, rest, None) };
     let options = options.with_expiration_policy(ExpirationPolicy::Enforce);
-    let mut found = search(ask, &end, rest, Some(options.with_status_policy(UnknownStatusPolicy::Allow).build()));
+    let mut found = search(ask, end, rest, Some(options.with_status_policy(UnknownStatusPolicy::Allow).build()));
     // A list without a distribution point tells of all that its issuer issued, so that its name is enough.
     let is_partial = trust.crls.iter().any(|it| it.list.issuing_distribution_point().is_some());
     if found.path.is_empty() || !is_partial || found.objections.iter().any(|it| it.code == "no-crl") {
         return found;
     }
-    let sure = search(ask, &end, rest, Some(options.with_status_policy(UnknownStatusPolicy::Deny).build()));
+    let sure = search(ask, end, rest, Some(options.with_status_policy(UnknownStatusPolicy::Deny).build()));
     if !sure.path.is_empty() {
         return sure;
     }
@@ -90,7 +85,7 @@ fn search(
 
 /// The rules on the authorities of a path.
 fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
-    let Ask { question, trust, context, peer, chain, leaf, keys } = ask;
+    let Ask { question, trust, context, peer, chain, leaf, keys, .. } = ask;
     let mut found = Found { path: vec![0], ..Found::default() };
     let mut child: (Keys, u32) = ((*keys).clone(), 0);
     let mut issued = vec![Issued::of(leaf)];
@@ -105,7 +100,7 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
             found.objections.push(Objection { code: "malformed", at: Some(at), detail });
             continue;
         };
-        let seen = shape::authority(&parsed, Some(at), &format!("the authority {}", show(parsed.subject())));
+        let seen = shape::authority(&parsed, Some(at));
         found.objections.extend(seen.objections);
         found.objections.extend(shape::link(&child.0, child.1, &seen.keys));
         // Who issued itself does not count (RFC 5280, section 4.2.1.9).

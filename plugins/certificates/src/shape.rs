@@ -2,7 +2,7 @@
 
 use crate::{
     checks::Objection,
-    names::{alternative, is_ambiguous, oddity, short},
+    names::{is_ambiguous, oddity, short, show},
 };
 use sdk::verify_peer::Role;
 use x509_parser::{
@@ -44,17 +44,25 @@ struct Extensions<'a> {
     path_length: Option<u32>,
 }
 
+/// Whose certificate it is.
+#[derive(Clone, Copy)]
+enum Who {
+    Peer,
+    /// At a place in the chain.
+    Authority(u32),
+    Anchor,
+}
+
 /// One certificate on its way through the rules.
 struct Look<'a> {
     certificate: &'a X509Certificate<'a>,
-    at: Option<u32>,
-    who: &'a str,
+    who: Who,
     objections: Vec<Objection>,
 }
 
 /// Looks at an authority: `at` its place in the chain, none for an anchor.
-pub(crate) fn authority(certificate: &X509Certificate<'_>, at: Option<u32>, who: &str) -> Seen {
-    let mut look = Look { certificate, at, who, objections: Vec::new() };
+pub(crate) fn authority(certificate: &X509Certificate<'_>, at: Option<u32>) -> Seen {
+    let mut look = Look { certificate, who: at.map_or(Who::Anchor, Who::Authority), objections: Vec::new() };
     let (extensions, keys) = look.extensions(true);
     if !extensions.is_ca {
         look.object("ca-key-usage", "is no authority by its basic constraints");
@@ -81,7 +89,7 @@ pub(crate) fn authority(certificate: &X509Certificate<'_>, at: Option<u32>, who:
 
 /// Looks at the certificate of a peer.
 pub(crate) fn leaf(certificate: &X509Certificate<'_>, role: Role) -> Seen {
-    let mut look = Look { certificate, at: Some(0), who: "the peer's certificate", objections: Vec::new() };
+    let mut look = Look { certificate, who: Who::Peer, objections: Vec::new() };
     let (extensions, keys) = look.extensions(false);
     match (extensions.purposes, role) {
         (None, Role::Server) => look.object("purpose-missing", "has no extended key usage; it needs serverAuth"),
@@ -119,8 +127,15 @@ pub(crate) fn is_exact(purposes: &ExtendedKeyUsage<'_>, role: Role) -> bool {
 
 impl<'a> Look<'a> {
     fn object(&mut self, code: &'static str, detail: impl AsRef<str>) {
-        let detail = format!("{} {}", self.who, detail.as_ref());
-        self.objections.push(Objection { code, at: self.at, detail });
+        let detail = detail.as_ref();
+        // A name is put into words only where something is said of it: that takes as long as a rule.
+        let subject = || show(self.certificate.subject());
+        let (at, detail) = match self.who {
+            Who::Peer => (Some(0), format!("the peer's certificate {detail}")),
+            Who::Authority(at) => (Some(at), format!("the authority {} {detail}", subject())),
+            Who::Anchor => (None, format!("the anchor {} {detail}", subject())),
+        };
+        self.objections.push(Objection { code, at, detail });
     }
 
     fn extensions(&mut self, is_authority: bool) -> (Extensions<'a>, Keys) {
@@ -239,9 +254,11 @@ impl<'a> Look<'a> {
         if role == Role::Client {
             return;
         }
-        let alternatives: Vec<_> = names.iter().filter_map(alternative).collect();
         for name in self.certificate.subject().iter_common_name().filter_map(|it| it.as_str().ok()) {
-            if is_ambiguous(name) && !alternatives.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            // An ambiguous one is no address in its one form, so that only a DNS name can be the same.
+            let is_same =
+                |it: &GeneralName<'_>| matches!(it, GeneralName::DNSName(dns) if dns.eq_ignore_ascii_case(name));
+            if is_ambiguous(name) && !names.iter().any(is_same) {
                 self.object("common-name", format!("has the common name `{}`, which it is not for", short(name)));
             }
         }

@@ -212,7 +212,7 @@ impl Trust {
                 return Ok(());
             }
         }
-        let seen = shape::authority(&certificate, None, &format!("the anchor {name}"));
+        let seen = shape::authority(&certificate, None);
         self.known.push(Anchor {
             digest: sha256(&der),
             name,

@@ -10,11 +10,12 @@ use crate::{
     shape::{self, Keys},
     trust::{Peers, Trust},
 };
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, Ipv4Addr, Ipv6Addr, ServerName};
 use sdk::{
     Context, Finding, Severity,
     verify_peer::{Name, Outcome, Peer, Verdict},
 };
+use std::net::IpAddr;
 use webpki::EndEntityCert;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
@@ -37,6 +38,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) context: &'a Context,
     pub(crate) peer: &'a Peer,
     pub(crate) chain: &'a [CertificateDer<'a>],
+    /// The peer's certificate, for the path builder and for the rules.
+    pub(crate) end: &'a EndEntityCert<'a>,
     pub(crate) leaf: &'a X509Certificate<'a>,
     pub(crate) keys: &'a Keys,
 }
@@ -102,21 +105,18 @@ fn judge(question: &Question<'_>, context: &Context, peer: &Peer) -> Result<Foun
     }
     let chain: Vec<_> = peer.chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
     // The path builder reads first: what it cannot read, nobody else looks at.
-    let leaf =
-        match (EndEntityCert::try_from(&CertificateDer::from(first.as_slice())), X509Certificate::from_der(first)) {
-            (Ok(_), Ok(([], parsed))) => parsed,
-            (Err(error), _) => return Err(vec![told(&error, question.place, Some(0), None)]),
-            (Ok(_), _) => {
-                let detail = "the peer's certificate cannot be read to its end".into();
-                return Err(vec![Objection { code: "malformed", at: Some(0), detail }]);
-            }
-        };
+    let der = CertificateDer::from(first.as_slice());
+    let end = EndEntityCert::try_from(&der).map_err(|error| vec![told(&error, question.place, Some(0), None)])?;
+    let Ok(([], leaf)) = X509Certificate::from_der(first) else {
+        let detail = "the peer's certificate cannot be read to its end".into();
+        return Err(vec![Objection { code: "malformed", at: Some(0), detail }]);
+    };
     let seen = shape::leaf(&leaf, peer.role);
-    let ask = Ask { question, trust, context, peer, chain: &chain, leaf: &leaf, keys: &seen.keys };
+    let ask = Ask { question, trust, context, peer, chain: &chain, end: &end, leaf: &leaf, keys: &seen.keys };
     let mut found = if trust.pins.is_empty() { built(&ask) } else { pinned(&ask, first) };
     found.objections.extend(trust.unusable.iter().cloned());
     found.objections.extend(seen.objections);
-    found.objections.extend(named(question, peer, &chain));
+    found.objections.extend(named(question, peer, &end));
     found.objections.extend(life(question, context, &leaf));
     (question.identity)(&Leaf(&leaf), &mut found.objections);
     Ok(found)
@@ -159,28 +159,33 @@ fn late(code: &'static str, place: &str) -> Objection {
 }
 
 /// Whether the certificate is for the name that was dialled.
-fn named(question: &Question<'_>, peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Objection> {
-    let Some(Ok(end)) = chain.first().map(EndEntityCert::try_from) else { return Vec::new() };
+fn named(question: &Question<'_>, peer: &Peer, end: &EndEntityCert<'_>) -> Vec<Objection> {
     let object = |detail| vec![Objection { code: "name-mismatch", at: Some(0), detail }];
     let also = question.peers.names().iter().filter_map(|name| ServerName::try_from(name.as_str()).ok());
-    let dialled = match &peer.name {
+    let name = match &peer.name {
         Name::None => return Vec::new(),
-        Name::Dns(name) => (ServerName::try_from(name.as_str()).ok(), format!("`{}`", short(name))),
+        Name::Dns(name) => ServerName::try_from(name.as_str()).ok(),
         Name::Ip(bytes) => match address(bytes) {
-            Some(ip) => (ServerName::try_from(ip.to_string()).ok(), format!("`{ip}`")),
+            Some(IpAddr::V4(ip)) => Some(ServerName::from(Ipv4Addr::from(ip.octets()))),
+            Some(IpAddr::V6(ip)) => Some(ServerName::from(Ipv6Addr::from(ip.segments()))),
             None => return object("the dialled address has neither 4 nor 16 bytes".into()),
         },
         Name::Uri(name) | Name::Email(name) => {
             return object(format!("`{}` is no name that a TLS peer is dialled by", short(name)));
         }
     };
-    let (name, text) = dialled;
     let holds = |name: &ServerName<'_>| end.verify_is_valid_for_subject_name(name).is_ok();
     if name.iter().any(holds) || also.into_iter().any(|name| holds(&name)) {
         return Vec::new();
     }
+    let dialled = match &peer.name {
+        Name::Ip(bytes) => address(bytes).map(|ip| ip.to_string()),
+        Name::Dns(name) => Some(short(name)),
+        Name::None | Name::Uri(_) | Name::Email(_) => None,
+    };
+    let dialled = dialled.unwrap_or_default();
     object(format!(
-        "the certificate is not for {text}: issue it with that subject alternative name, or put the one it has into `{}.names`",
+        "the certificate is not for `{dialled}`: issue it with that subject alternative name, or put the one it has into `{}.names`",
         question.place
     ))
 }

@@ -25,7 +25,9 @@ macro_rules! plugin {
                     let config = $crate::internal::parse::<$config>(&config)?;
                     CONFIG.set(config).map_err(|_| {
                         vec![$crate::Fault { pointer: String::new(), message: "init was called twice".into() }]
-                    })
+                    })?;
+                    $crate::internal::settle();
+                    Ok(())
                 }
             }
 

@@ -31,6 +31,8 @@ mod config;
 mod export;
 mod guard;
 mod panic;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod scratch;
 
 /// The contract, as generated from `wit/policy.wit`.
 #[doc(hidden)]
@@ -64,6 +66,8 @@ pub use serde;
 
 #[doc(hidden)]
 pub mod internal {
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::scratch::settle;
     pub use crate::{
         config::{describe, parse},
         panic::install,

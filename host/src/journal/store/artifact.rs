@@ -2,6 +2,7 @@
 
 use super::{Durability, Fault, Place, Reader, connect, read::ReadError};
 use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use sqlx::Connection;
 use std::fmt;
 
@@ -36,7 +37,7 @@ impl Place {
     /// Keeps these bytes for ever: plugins change rarely, and one that a decision refers to must be found. Answers their
     /// SHA-256 in hex. It has a connection of its own, for it is rare, and must not wait behind the queue.
     pub(in crate::journal) async fn keep(&self, kind: Artifact, bytes: &[u8]) -> Result<String, KeepError> {
-        let digest = hex(digest(&SHA256, bytes).as_ref());
+        let digest = HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
         match self.insert(kind, &digest, bytes).await {
             Ok(()) => Ok(digest),
             Err(source) => Err(KeepError { kind, digest, source }),
@@ -62,8 +63,4 @@ impl Reader {
         let found = sqlx::query_scalar(sql).bind(digest).fetch_optional(self.pool()).await;
         found.map_err(ReadError::from)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

