@@ -6,6 +6,7 @@
 mod cases;
 mod code;
 mod floors;
+mod locks;
 mod map;
 mod words;
 
@@ -59,6 +60,7 @@ fn breaches(repo: &Repo, files: &Files) -> Result<Vec<Breach>, Error> {
     let mut found = floors::check(files);
     found.extend(words::check(files));
     found.extend(cases::check(files, &members));
+    found.extend(locks::check(files));
     found.extend(map::links(files, |path| repo.at(path).exists()));
     found.extend(map::members(files, &members));
     found.extend(map::contract(files));

@@ -10,7 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CrlDistributionPoint,
     CrlIssuingDistributionPoint, CrlScope, CustomExtension, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose as Purpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose as Usage,
-    NameConstraints, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    NameConstraints, RevokedCertParams, SanType, SerialNumber, SigningKey, date_time_ymd,
 };
 use serde_json::{Value, json};
 use std::{net::IpAddr, time::Duration};
@@ -211,6 +211,9 @@ fn authority(row: &Row<'_>, name: &str, prefix: &str) -> Result<CertificateParam
         ];
         params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
     }
+    if let Some(how) = value("exclude") {
+        params.custom_extensions.push(excluded(how == "critical"));
+    }
     lifetime(&mut params, row, prefix, -10, 3_650)?;
     Ok(params)
 }
@@ -266,7 +269,9 @@ fn crl(row: &Row<'_>, kind: &str, leaf: &[u8], root: &CertifiedIssuer<'_, KeyPai
         "forged" | "other" => params.signed_by(&Issuer::new(signer, KeyPair::generate()?))?,
         _ => params.signed_by(&Issuer::from_params(&signer, root.key()))?,
     };
-    Ok(bundle::to_pem(list.der(), Kind::RevocationList))
+    let der = list.der().to_vec();
+    let der = if kind == "unnumbered" { unnumbered(der, root.key())? } else { der };
+    Ok(bundle::to_pem(&der, Kind::RevocationList))
 }
 
 fn usages(text: &str) -> Vec<Usage> {
@@ -315,6 +320,37 @@ fn constraints() -> CustomExtension {
     let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 30], subtree);
     extension.set_criticality(true);
     extension
+}
+
+/// id-ce-nameConstraints, excluding `x.example`.
+fn excluded(is_critical: bool) -> CustomExtension {
+    let subtree = [&[0x30, 0x0f, 0xa1, 0x0d, 0x30, 0x0b, 0x82, 0x09][..], b"x.example"].concat();
+    let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 30], subtree);
+    extension.set_criticality(is_critical);
+    extension
+}
+
+/// A revocation list whose number became an extension that nobody knows, signed anew by an Ed25519 key: its signatures are all
+/// of 64 bytes, so that no length changes.
+fn unnumbered(mut der: Vec<u8>, key: &KeyPair) -> Result<Vec<u8>> {
+    const NUMBER: [u8; 3] = [0x55, 0x1d, 0x14];
+    let number = der.windows(3).position(|it| it == NUMBER).context("no number")?;
+    der[number + 2] = 0x63;
+    let (outer, _) = header(&der)?;
+    let (inner, length) = header(&der[outer..])?;
+    let signature = key.sign(&der[outer..outer + inner + length])?;
+    let at = der.len().checked_sub(signature.len()).filter(|_| signature.len() == 64).context("not by Ed25519")?;
+    der[at..].copy_from_slice(&signature);
+    Ok(der)
+}
+
+/// How long the header of a value is, and its content.
+fn header(der: &[u8]) -> Result<(usize, usize)> {
+    let first = usize::from(*der.get(1).context("no length")?);
+    let more = first.checked_sub(0x80).unwrap_or(0);
+    let bytes = der.get(2..2 + more).context("no length")?;
+    let length = bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    Ok((2 + more, if more == 0 { first } else { length }))
 }
 
 /// id-ce-extKeyUsage as a critical extension.
