@@ -5,13 +5,14 @@
 #![no_main]
 
 use host::{
-    csr::{Request, Verdict, parse_many},
+    csr::{Request, parse_many},
     inventory::Inventory,
     judge::Judge,
     plugins::{Plugins, Set, Spec, builtin},
 };
 use libfuzzer_sys::fuzz_target;
 use std::sync::{Arc, LazyLock};
+use wire::CsrVerdict;
 
 static GATE: LazyLock<(Judge, Set)> = LazyLock::new(|| {
     let plugins = Arc::new(Plugins::new(None).expect("the sandbox engine starts"));
@@ -36,6 +37,6 @@ fuzz_target!(|bytes: &[u8]| {
         ..Request::default()
     };
     let judged = judge.consider_request(set, 0, &request);
-    assert!(judged.verdict != Verdict::Approve, "{judged:?}");
+    assert!(judged.verdict != CsrVerdict::Approve, "{judged:?}");
     assert!(!judged.rule.ends_with("failure-trap"), "{judged:?}");
 });

@@ -22,7 +22,18 @@ pub fn shown(der: &[u8], purpose: &str, from: &str) -> Option<Certificate> {
         from: from.to_owned(),
         node: String::new(),
         verified: None,
+        before: None,
     })
+}
+
+/// Notes what this certificate took the place of, now or earlier. `last` is what stood there when it was looked at before.
+pub fn succeed(next: &mut Certificate, last: &Certificate) {
+    next.before = if next.sha256 == last.sha256 {
+        last.before.clone()
+    } else {
+        let Certificate { sha256, subject, issuer, not_after, .. } = last.clone();
+        Some(Link { sha256, subject, issuer, not_after })
+    };
 }
 
 /// What a certificate of a chain says of itself; its digest alone if it does not parse.

@@ -13,7 +13,7 @@ mod tell;
 mod view;
 mod words;
 
-use crate::paths::Names;
+use crate::{certificate, paths::Names};
 use claims::Claims;
 use log::Log;
 use reviews::Asking;
@@ -56,6 +56,8 @@ pub struct Posture {
     reviews: Heard,
     /// The last report on each node.
     probes: HashMap<String, ProbeReport>,
+    /// The last certificate that each node showed, also while it is silent.
+    served: HashMap<String, wire::Certificate>,
     /// When the inventory was read.
     inventory: Option<u64>,
     callers: Callers,
@@ -108,8 +110,17 @@ impl Posture {
     }
 
     /// Takes what a probe found.
-    pub fn apply_probe(&mut self, report: ProbeReport) {
+    pub fn apply_probe(&mut self, mut report: ProbeReport) {
         let at = report.at;
+        if let Found::Tls(tls) = &mut report.found
+            && let Some(next) = &mut tls.certificate
+            && self.table.find(&report.node).is_some()
+        {
+            if let Some(last) = self.served.get(&report.node) {
+                certificate::succeed(next, last);
+            }
+            self.served.insert(report.node.clone(), next.clone());
+        }
         self.tell_node(&report.node, &[LaneId::Kubelet, LaneId::Direct, LaneId::NodeProxy], at, |lane, record| {
             report.onto(lane, &mut record.vector);
         });
@@ -136,6 +147,7 @@ impl Posture {
         self.inventory = Some(now);
         self.table.set_nodes(nodes, &self.claims, now);
         self.probes.retain(|node, _| self.table.find(node).is_some());
+        self.served.retain(|node, _| self.table.find(node).is_some());
     }
 
     /// Notices what ran out. Once a second is enough: no answer depends on it but that of what changed.

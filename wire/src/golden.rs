@@ -188,6 +188,7 @@ fn plugins_keep_their_form() {
         from: "f".into(),
         node: "n".into(),
         verified: None,
+        before: None,
     };
     holds("certificate", &certificate);
     let join = Join {
@@ -210,8 +211,9 @@ fn plugins_keep_their_form() {
     let finding = Finding { code: "c".into(), severity: Severity::High, at: Some(0), detail: "d".into() };
     let link = Link { sha256: "ab".into(), subject: "CN=a".into(), issuer: "CN=b".into(), not_after: 2 };
     let (path, findings, chain) = (vec!["ab".into()], vec![finding], vec![link]);
+    let before = chain.first().cloned();
     let verified = Some(Verified { by: "p".into(), at: 1, state: State::Safe, path, findings, chain });
-    holds("certificate-verified", &Certificate { verified, ..certificate });
+    holds("certificate-verified", &Certificate { verified, before, ..certificate });
 }
 
 #[test]

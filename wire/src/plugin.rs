@@ -147,6 +147,9 @@ pub struct Certificate {
     /// What a plugin says of it, where one was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
+    /// What stood in its place before, if the gate saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Link>,
 }
 
 /// What the plugin of a path makes of the chain that a peer sent.

@@ -45,6 +45,9 @@ pub fn everything(repo: &Repo) -> Result<(), Error> {
     let go = Warming::start(repo);
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     timed("clippy", || step("clippy", repo.cargo().args(lints)))?;
+    // A workspace of its own: nothing else compiles it.
+    let fuzz = ["check", "--manifest-path", "fuzz/Cargo.toml", "--locked", "--target-dir", "target"];
+    timed("fuzz targets", || step("fuzz targets", repo.cargo().current_dir(repo.root()).args(fuzz)))?;
     timed("build", || step("build", repo.cargo().args(["test", "--workspace", "--locked", "--no-run"])))?;
     drop(go);
     timed("test", || step("test", repo.cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"])))?;

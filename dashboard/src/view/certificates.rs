@@ -18,7 +18,7 @@ use crate::{
 use joins::Joins;
 use leptos::prelude::*;
 use std::sync::Arc;
-use wire::{Certificate, State, Verified};
+use wire::{Certificate, Link, State, Verified};
 
 /// All of them, or the one in the address.
 #[component]
@@ -49,14 +49,9 @@ fn All() -> impl IntoView {
         };
         let sorted = sorted((*all).clone(), next);
         let count = wording::counted(u64::try_from(sorted.len()).unwrap_or(u64::MAX), "certificate", "certificates");
-        let more = if sorted.len() > MOST {
-            "the first 200: what is refused, then the next to end"
-        } else {
-            "what is refused first, then the next to end"
-        };
         view! {
             {terms(&sorted, store.now.get_untracked())}
-            <section class="sheet" id="certificates"><div class="head"><h2>{count}</h2><span class="end">{more}</span></div>
+            <section class="sheet" id="certificates"><div class="head"><h2>{count}</h2><span class="end">"at most 200: what is refused, then the next to end"</span></div>
                 <table class="table certs"><thead><tr><th scope="col">"Certificate"</th><th scope="col">"For"</th><th scope="col">"Names"</th>
                     <th scope="col">"Ends"</th><th scope="col">"Seen"</th></tr></thead><tbody>{sorted.into_iter().take(MOST).map(row).views()}</tbody></table></section>
         }
@@ -127,25 +122,27 @@ fn judged(verified: &Verified) -> AnyView {
     view! { {sign::badge(verified.state, words)}" "{first} }.into_any()
 }
 
+/// Where it was seen.
+fn seen(it: &Certificate) -> String {
+    if it.node.is_empty() { it.from.clone() } else { format!("{}, node {}", it.from, it.node) }
+}
+
 fn row(it: Certificate) -> impl IntoView {
-    let store = store();
     let (from, to) = (it.not_before, it.not_after);
-    let says = move || {
-        let (sign, text) = term(from, to, store.now.get());
-        badge(sign, text)
-    };
-    let used = move || {
-        let (span, gone) = (to.saturating_sub(from).max(1), store.now.get().saturating_sub(from));
-        format!("{}%", (gone.saturating_mul(100) / span).clamp(1, 100))
-    };
-    let node = (!it.node.is_empty()).then(|| view! { <small>"node "{it.node.clone()}</small> });
+    let dates = wording::date(to) + if it.before.is_some() { ", rotated" } else { "" };
+    // The list is read again each minute.
+    let now = store().now.get_untracked();
+    let (sign, text) = term(from, to, now);
+    let (span, gone) = (to.saturating_sub(from).max(1), now.saturating_sub(from));
+    let used = format!("{}%", (gone.saturating_mul(100) / span).clamp(1, 100));
+    let seen = seen(&it);
     view! {
-        <tr data-sha256=it.sha256.clone()>
+        <tr>
             <td><a class="plain" href=format!("/certificates/{}", it.sha256)><b>{it.subject}</b></a><small>"by "{it.issuer}</small><small><span class="chip" title=it.sha256.clone()>{wording::short(&it.sha256)}</span></small></td>
             <td>{prose(&it.purpose)}<small>{it.verified.as_ref().map(judged)}</small></td>
             <td>{it.names.join(", ")}</td>
-            <td><span class="nowrap">{live(says)}</span><small>{wording::date(to)}</small><span class="age" aria-hidden="true"><i style=("--p", used)></i></span></td>
-            <td>{it.from}{node}</td>
+            <td><span class="nowrap">{badge(sign, text)}</span><small>{dates}</small><span class="age" aria-hidden="true"><i style=("--p", used)></i></span></td>
+            <td>{seen}</td>
         </tr>
     }
 }
@@ -166,7 +163,6 @@ fn One() -> impl IntoView {
 
 fn whole(it: &Certificate, now: u64) -> AnyView {
     let (_, end) = term(it.not_before, it.not_after, now);
-    let place = if it.node.is_empty() { String::new() } else { format!(", node {}", it.node) };
     let mut rows = Vec::new();
     let mut add = |what: &str, says: String| rows.push((what.to_owned(), says));
     if let Some(by) = &it.verified {
@@ -178,11 +174,15 @@ fn whole(it: &Certificate, now: u64) -> AnyView {
     add("Issued by", it.issuer.clone());
     add("For", it.names.join(", "));
     add("Ends", format!("{end}, {}", wording::date(it.not_after)));
-    add("Served", format!("{} at {}{place}", it.purpose, it.from));
+    let told = |it: &Link| format!("{} by {}, until {}", it.subject, it.issuer, wording::date(it.not_after));
+    if let Some(last) = &it.before {
+        add("In place of", told(last));
+    }
+    add("Served", format!("{} at {}", it.purpose, seen(it)));
     add("SHA-256", it.sha256.clone());
     if let Some(by) = &it.verified {
         for it in &by.chain {
-            add("Sent", format!("{} by {}, until {}", it.subject, it.issuer, wording::date(it.not_after)));
+            add("Sent", told(it));
         }
         for digest in &by.path {
             add("On the path", digest.clone());

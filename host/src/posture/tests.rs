@@ -250,6 +250,46 @@ fn a_change_says_from_what_to_what_and_many_at_once_are_one() {
 }
 
 #[test]
+fn a_rotation_is_seen_across_silence_and_stays_with_the_certificate() {
+    let mut posture = Posture::default();
+    posture.set_nodes([NodeEntry { name: "n".into(), pool: "x".into() }], NOW);
+    let mut shows = |sha256: &str, at: u64| {
+        let found = Found::Tls(Box::new(TlsFound {
+            version: "TLS 1.3".into(),
+            shown: None,
+            note: String::new(),
+            certificate: Some(wire::Certificate { sha256: sha256.into(), not_after: at + 10, ..certificate() }),
+            asks_for_certificate: true,
+            stranger: None,
+        }));
+        posture.apply_probe(ProbeReport { at, ..report("n", "a", found) });
+        let rotated = posture.certificates().remove(0).before.map(|it| (it.sha256, it.not_after));
+        posture.apply_probe(report("n", "a", Found::Silent("no answer".into())));
+        assert_eq!(posture.certificates(), []);
+        rotated
+    };
+    let first = Some(("one".to_owned(), NOW + 10));
+    assert_eq!([shows("one", NOW), shows("two", NOW + 2), shows("two", NOW + 3)], [None, first.clone(), first]);
+    assert_eq!(shows("three", NOW + 4), Some(("two".to_owned(), NOW + 13)));
+}
+
+fn certificate() -> wire::Certificate {
+    wire::Certificate {
+        sha256: String::new(),
+        subject: "CN=system:node:n".into(),
+        issuer: "CN=kubernetes".into(),
+        not_before: 0,
+        not_after: 0,
+        names: vec![],
+        purpose: "serves kubelets".into(),
+        from: "a".into(),
+        node: "n".into(),
+        verified: None,
+        before: None,
+    }
+}
+
+#[test]
 fn callers_beyond_the_bound_are_counted_as_unknown() {
     let mut posture = Posture::default();
     for at in 0..2_100 {

@@ -5,7 +5,7 @@ mod client;
 mod load;
 
 use super::metrics::{Cause, DoorMetrics};
-use crate::health::Health;
+use crate::{certificate, health::Health};
 use load::{Contents, Loaded};
 use rustls::{CertificateError, Error, ServerConfig, pki_types::CertificateDer};
 use std::{
@@ -155,7 +155,8 @@ impl Reloader {
         if digest == old.digest && files.client_names == old.files.client_names {
             return Ok(Change::None);
         }
-        let Loaded { config, not_after, shown } = contents.load(files)?;
+        let Loaded { config, not_after, mut shown } = contents.load(files)?;
+        rotate(&mut shown, &old.shown);
         let [_, _, ca] = &digest;
         let [_, _, old_ca] = &old.digest;
         let same_clients = ca == old_ca && files.client_names == old.files.client_names;
@@ -182,6 +183,22 @@ impl Reloader {
             *fault = text;
         }
         result
+    }
+}
+
+/// Notes what each certificate took the place of: one of the same name and use that is gone. While an authority is changed, two of
+/// one name stand beside each other.
+fn rotate(shown: &mut [wire::Certificate], old: &[wire::Certificate]) {
+    let kept: Vec<_> = shown.iter().map(|it| it.sha256.clone()).collect();
+    for next in shown {
+        let same = |it: &&wire::Certificate| it.sha256 == next.sha256;
+        let gone = |it: &&wire::Certificate| {
+            !kept.contains(&it.sha256)
+                && (&it.subject, &it.purpose, &it.from) == (&next.subject, &next.purpose, &next.from)
+        };
+        if let Some(last) = old.iter().find(same).or_else(|| old.iter().find(gone)) {
+            certificate::succeed(next, last);
+        }
     }
 }
 

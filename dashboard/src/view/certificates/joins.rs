@@ -5,11 +5,7 @@ use crate::{
     load::load,
     steady::Steady,
     store::store,
-    view::{
-        live::{Views, live},
-        sign::prose,
-        states,
-    },
+    view::{live::Views, sign::prose, states},
     wording,
 };
 use leptos::prelude::*;
@@ -43,20 +39,19 @@ pub fn Joins() -> impl IntoView {
 }
 
 fn row(it: &Join) -> impl IntoView + use<> {
-    let store = store();
     let (mark, says) = match it.verdict {
         CsrVerdict::Approve => ("", "approved"),
         CsrVerdict::Deny => ("fail", "denied"),
         CsrVerdict::Leave => ("unknown", "left for a person"),
     };
-    let judged = it.judged;
-    let when = move || format!("{} ago", wording::age(store.now.get().saturating_sub(judged)));
-    let signer = it.signer.trim_start_matches("kubernetes.io/").to_owned();
+    let age = wording::age(store().now.get_untracked().saturating_sub(it.judged));
+    let rule = format!("{}, {age} ago", it.rule);
+    let request = format!("{}, {}", it.name, it.signer.trim_start_matches("kubernetes.io/"));
     view! {
         <tr>
-            <td><b>{it.common_name.clone()}</b><small>{it.name.clone()}", "{signer}</small></td>
+            <td><b>{it.common_name.clone()}</b><small>{request}</small></td>
             <td>{it.names.join(", ")}</td>
-            <td>{badge(mark, says.to_owned())}<small>{prose(&it.reason)}</small><small>{it.rule.clone()}", "{live(when)}</small></td>
+            <td>{badge(mark, says.to_owned())}<small>{prose(&it.reason)}</small><small>{rule}</small></td>
             <td>{way(it)}</td>
         </tr>
     }

@@ -17,12 +17,17 @@ async fn a_changed_certificate_serves_the_next_connection_and_drops_none() {
         let mut open = world.connect(world.apiserver(alpn)).await;
         open.ask("/").await.expect("an answer");
         let new = world.servers.server();
+        let old = world.reloader.certificates();
         write(world.folder.path(), &new, &world.clients.pem());
         assert_eq!(world.reloader.reload().expect("taken"), Change::Taken);
         assert_eq!(world.reloader.reload().expect("taken"), Change::None);
         let next = world.tls(world.apiserver(alpn)).await.expect("a handshake");
         assert_eq!(World::shown(&next), der(&new));
         assert_eq!(open.ask("/").await.expect("an answer").1, "kube-apiserver");
+        // For people: the new one took the old one's place, and the client CA nobody's.
+        let before: Vec<_> =
+            world.reloader.certificates().into_iter().map(|it| it.before.map(|it| it.sha256)).collect();
+        assert_eq!(before, [Some(old[0].sha256.clone()), None]);
     }
 }
 
