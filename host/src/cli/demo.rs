@@ -99,6 +99,7 @@ impl Demo {
         }
         eprintln!("{} nodes and the gate are ready after {ready} ms; Ctrl-C ends", self.nodes);
         show.on(stop).await;
+        eprintln!("the demo has ended and left nothing behind");
         Ok(Ending::Yes)
     }
 }

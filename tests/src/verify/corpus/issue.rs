@@ -347,7 +347,7 @@ fn unnumbered(mut der: Vec<u8>, key: &KeyPair) -> Result<Vec<u8>> {
 /// How long the header of a value is, and its content.
 fn header(der: &[u8]) -> Result<(usize, usize)> {
     let first = usize::from(*der.get(1).context("no length")?);
-    let more = first.checked_sub(0x80).unwrap_or(0);
+    let more = first.saturating_sub(0x80);
     let bytes = der.get(2..2 + more).context("no length")?;
     let length = bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
     Ok((2 + more, if more == 0 { first } else { length }))
