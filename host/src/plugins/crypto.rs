@@ -89,8 +89,8 @@ fn charge(store: &mut StoreContextMut<'_, Ledger>, price: u64) -> Result<()> {
     }
 }
 
-/// Public keys by which something was signed, parsed: for RSA a tenth of a verification. A path is verified from its anchor down,
-/// so that a stranger cannot fill this with keys of its own.
+/// Public keys by which something was signed, parsed: for RSA a tenth of a verification. A path is verified from its anchor down, so
+/// that no stranger's keys get in here by a certificate, and what is used stays.
 #[derive(Default)]
 pub(super) struct Keys(Mutex<VecDeque<Arc<Key>>>);
 
@@ -105,8 +105,11 @@ pub(super) struct Key {
 
 impl Keys {
     pub(super) fn find(&self, algorithm: Algorithm, bytes: &[u8]) -> Option<Arc<Key>> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.iter().find(|it| it.algorithm == algorithm && *it.bytes == *bytes).cloned()
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = keys.iter().position(|it| it.is(algorithm, bytes))?;
+        let key = keys.remove(at)?;
+        keys.push_front(Arc::clone(&key));
+        Some(key)
     }
 
     /// Whether `signature` over `message` is by the key in `bytes`; `known` if that was found here.
@@ -123,6 +126,8 @@ impl Keys {
         let holds = key.verify(message, signature);
         if holds && is_new {
             let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another thread may have come first.
+            keys.retain(|it| !it.is(algorithm, bytes));
             keys.truncate(MOST_KEYS - 1);
             keys.push_front(key);
         }
@@ -135,6 +140,10 @@ impl Key {
         let work = work(algorithm, bytes)?;
         let parsed = ParsedPublicKey::new(of(algorithm), bytes).ok()?;
         Some(Key { algorithm, bytes: bytes.into(), parsed, work })
+    }
+
+    fn is(&self, algorithm: Algorithm, bytes: &[u8]) -> bool {
+        self.algorithm == algorithm && *self.bytes == *bytes
     }
 
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {

@@ -50,6 +50,22 @@ fn no_case_comes_near_the_fuel_limit() {
     }
 }
 
+/// What a list may be, its own check says; that it fits is up to the plugin and its allocator.
+#[test]
+fn the_longest_revocation_list_with_the_longest_reasons_fits_into_its_plugin() {
+    use crate::{
+        revocation::{Kind, List},
+        signed::Document,
+    };
+    let mut list = List::new();
+    (list.issued, list.expires) = ("2026-01-01T00:00:00Z".into(), "2027-01-01T00:00:00Z".into());
+    list.revoked.insert(Kind::Uids, (0..100_000).map(|at| (format!("{at:036}"), format!("{at:0131}"))).collect());
+    assert_eq!(list.check(), Ok(()));
+    let mut spec = built_in("revocation", list.merge_into(&json!({})).unwrap());
+    spec.bounds.memory = MAX_MEMORY;
+    Plugins::new(None).unwrap().load(spec).unwrap();
+}
+
 #[test]
 fn a_case_that_no_longer_holds_keeps_the_plugin_out() {
     let case = json!([{

@@ -186,17 +186,17 @@ impl Reloader {
     }
 }
 
-/// Notes what each certificate took the place of: one of the same name and use that is gone. While an authority is changed, two of
-/// one name stand beside each other.
+/// Notes what each certificate took the place of: one of the same name and use that is gone, if need be while both stood there.
 fn rotate(shown: &mut [wire::Certificate], old: &[wire::Certificate]) {
-    let kept: Vec<_> = shown.iter().map(|it| it.sha256.clone()).collect();
+    let (still, mut gone): (Vec<_>, Vec<_>) =
+        old.iter().partition(|old| shown.iter().any(|next| next.sha256 == old.sha256));
     for next in shown {
-        let same = |it: &&wire::Certificate| it.sha256 == next.sha256;
-        let gone = |it: &&wire::Certificate| {
-            !kept.contains(&it.sha256)
-                && (&it.subject, &it.purpose, &it.from) == (&next.subject, &next.purpose, &next.from)
+        let same = still.iter().find(|it| it.sha256 == next.sha256 && it.before.is_some());
+        let is_its = |it: &&wire::Certificate| {
+            (&it.subject, &it.purpose, &it.from) == (&next.subject, &next.purpose, &next.from)
         };
-        if let Some(last) = old.iter().find(same).or_else(|| old.iter().find(gone)) {
+        let last = same.copied().or_else(|| Some(gone.remove(gone.iter().position(is_its)?)));
+        if let Some(last) = last {
             certificate::succeed(next, last);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     checks::Objection,
-    names::{is_ambiguous, oddity, short, show},
+    names::{address, is_ambiguous, oddity, short, show},
 };
 use sdk::verify_peer::Role;
 use x509_parser::{
@@ -255,9 +255,13 @@ impl<'a> Look<'a> {
             return;
         }
         for name in self.certificate.subject().iter_common_name().filter_map(|it| it.as_str().ok()) {
-            // An ambiguous one is no address in its one form, so that only a DNS name can be the same.
-            let is_same =
-                |it: &GeneralName<'_>| matches!(it, GeneralName::DNSName(dns) if dns.eq_ignore_ascii_case(name));
+            let is_same = |it: &GeneralName<'_>| match it {
+                GeneralName::DNSName(dns) => dns.eq_ignore_ascii_case(name),
+                GeneralName::IPAddress(bytes) => {
+                    address(bytes).is_some_and(|it| it.to_string().eq_ignore_ascii_case(name))
+                }
+                _ => false,
+            };
             if is_ambiguous(name) && !names.iter().any(is_same) {
                 self.object("common-name", format!("has the common name `{}`, which it is not for", short(name)));
             }

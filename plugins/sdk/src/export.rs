@@ -22,8 +22,9 @@ macro_rules! plugin {
 
                 fn init(config: String) -> Result<(), Vec<$crate::Fault>> {
                     $crate::internal::install();
-                    let config = $crate::internal::parse::<$config>(&config)?;
-                    CONFIG.set(config).map_err(|_| {
+                    let parsed = $crate::internal::parse::<$config>(&config)?;
+                    drop(config);
+                    CONFIG.set(parsed).map_err(|_| {
                         vec![$crate::Fault { pointer: String::new(), message: "init was called twice".into() }]
                     })?;
                     $crate::internal::settle();

@@ -23,7 +23,8 @@ unsafe impl Sync for Scratch {}
 #[global_allocator]
 static SCRATCH: Scratch = Scratch::new();
 
-/// Called at the end of `init`: what calls take lies in a row from here on, apart from what stays, and is part of the snapshot.
+/// Called at the end of `init`: what calls take lies in a row from here on, apart from what stays, and is part of the snapshot. The
+/// small blocks that `init` gave back are lost to calls: they lie about between those that stay.
 #[cfg(target_arch = "wasm32")]
 pub fn settle() {
     SCRATCH.settle();
@@ -41,9 +42,12 @@ impl Scratch {
 
     /// The list of this size, and the size of its blocks; none for the system's.
     fn class(&self, layout: Layout) -> Option<(&Cell<*mut u8>, usize)> {
-        let class = (layout.size().max(SMALLEST) - 1).ilog2() - (SMALLEST - 1).ilog2();
-        let list = self.free.get(usize::try_from(class).ok()?).filter(|_| layout.align() <= ALIGN)?;
-        Some((list, SMALLEST << class))
+        let last = layout.size().max(1) - 1;
+        // Four steps from each power of two to the next, and none finer than the alignment.
+        let step = last.checked_ilog2().unwrap_or(0).max(ALIGN.ilog2() + 2) - 2;
+        let (steps, doublings) = (last >> step, usize::try_from(step - ALIGN.ilog2()).ok()?);
+        let list = self.free.get(steps + 4 * doublings).filter(|_| layout.align() <= ALIGN)?;
+        Some((list, (steps + 1) << step))
     }
 
     fn cut(&self, size: usize) -> Option<*mut u8> {
@@ -117,9 +121,8 @@ unsafe impl GlobalAlloc for Scratch {
 const CHUNK: usize = 64 << 10;
 /// Of a chunk and of every block in it.
 const ALIGN: usize = 16;
-const SMALLEST: usize = 16;
-/// 16 bytes to 8 KiB, each twice the one before.
-const CLASSES: usize = 10;
+/// 16, 32, 48, 64, 80, 96, 112, 128, 160, 192 bytes and so on to 8 KiB.
+const CLASSES: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -191,12 +194,30 @@ mod tests {
     }
 
     #[test]
+    fn a_class_wastes_a_fifth_at_most_and_each_has_one_size() {
+        let scratch = Scratch::new();
+        let mut sizes = [0; CLASSES];
+        for size in 1..=8_192 {
+            let (list, block) = scratch.class(Layout::from_size_align(size, 8).unwrap()).unwrap();
+            let at = scratch.free.iter().position(|it| ptr::eq(it, list)).unwrap();
+            assert!(
+                block >= size && block.is_multiple_of(ALIGN) && (size <= 64 || block * 4 <= size * 5),
+                "{size} {block}"
+            );
+            assert!(sizes[at] == 0 || sizes[at] == block, "{size}");
+            sizes[at] = block;
+        }
+        assert_eq!((sizes[0], sizes[CLASSES - 1], sizes.contains(&0)), (16, 8_192, false));
+        assert!(scratch.class(Layout::from_size_align(8_193, 8).unwrap()).is_none());
+    }
+
+    #[test]
     fn what_is_given_back_is_used_again_but_not_across_init() {
         let (scratch, layout) = (Scratch::new(), Layout::from_size_align(100, 4).unwrap());
         // SAFETY: the layouts have sizes, and each block is given back once.
         unsafe {
             let [first, second] = [(); 2].map(|()| scratch.alloc(layout));
-            assert_eq!(scratch.realloc(first, layout, 128), first);
+            assert_eq!(scratch.realloc(first, layout, 112), first);
             scratch.dealloc(second, layout);
             assert_eq!(scratch.alloc(layout), second);
             scratch.dealloc(second, layout);
