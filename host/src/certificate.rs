@@ -31,8 +31,8 @@ pub fn succeed(next: &mut Certificate, last: &Certificate) {
     next.before = if next.sha256 == last.sha256 {
         last.before.clone()
     } else {
-        let Certificate { sha256, subject, issuer, not_after, .. } = last.clone();
-        Some(Link { sha256, subject, issuer, not_after })
+        let (sha256, subject, issuer) = (last.sha256.clone(), last.subject.clone(), last.issuer.clone());
+        Some(Link { sha256, subject, issuer, not_after: last.not_after })
     };
 }
 

@@ -189,7 +189,9 @@ impl Plugins {
                 },
             }
         }
-        sandbox::give_back();
+        if plugins.iter().any(|plugin| !current.plugins.iter().any(|it| Arc::ptr_eq(it, plugin))) {
+            sandbox::give_back();
+        }
         if faults.is_empty() { Ok(Set { generation: current.generation + 1, plugins }) } else { Err(faults) }
     }
 

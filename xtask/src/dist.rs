@@ -52,7 +52,9 @@ pub fn dist(repo: &Repo) -> Result<PathBuf, Error> {
 /// Builds plugins, dashboard and host in release and hands back cargo's program.
 pub fn release(repo: &Repo) -> Result<PathBuf, Error> {
     let toolchain = setup::setup(repo)?;
+    eprintln!("── plugins and dashboard, the first time some minutes");
     guests::build(repo, &toolchain)?;
+    eprintln!("── the program, likewise");
     let mut cargo = repo.cargo();
     cargo.args(["build", "--release", "--locked", "-p", "host", "--bin", PROGRAM, "--target-dir"]);
     program::run(cargo.arg(repo.target("")))?;

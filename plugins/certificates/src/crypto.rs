@@ -2,7 +2,6 @@
 
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 use sdk::crypto::{self, Algorithm, Hash};
-use std::fmt::Write;
 
 #[derive(Debug)]
 struct ByHost {
@@ -47,13 +46,4 @@ const fn by(algorithm: Algorithm, key: AlgorithmIdentifier, signature: Algorithm
 /// SHA-256.
 pub(crate) fn sha256(data: &[u8]) -> Vec<u8> {
     crypto::digest(Hash::Sha256, data)
-}
-
-/// Bytes as small letters.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -17,7 +17,6 @@ mod trust;
 mod verify;
 
 pub use checks::{Book, Check, Objection, SHAPE, ids, told};
-pub use crypto::hex;
 pub use identity::{NODE, node};
 pub use leaf::Leaf;
 pub use shown::{Shown, shown};

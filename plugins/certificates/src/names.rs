@@ -1,5 +1,6 @@
 //! Names in certificates: in which form they stand, and what else they could be taken for.
 
+use rustls_pki_types::{Ipv4Addr, Ipv6Addr, ServerName};
 use std::{fmt, net::IpAddr};
 use x509_parser::{extensions::GeneralName, x509::X509Name};
 
@@ -23,6 +24,15 @@ impl<'a> Alternative<'a> {
             GeneralName::DNSName(name) => Some(Alternative::Dns(name)),
             GeneralName::IPAddress(bytes) => address(bytes).map(Alternative::Ip),
             _ => None,
+        }
+    }
+
+    /// As the path builder compares it, if it is a name that it takes.
+    pub(crate) fn server(&self) -> Option<ServerName<'a>> {
+        match self {
+            Alternative::Dns(name) => ServerName::try_from(*name).ok(),
+            Alternative::Ip(IpAddr::V4(ip)) => Some(Ipv4Addr::from(ip.octets()).into()),
+            Alternative::Ip(IpAddr::V6(ip)) => Some(Ipv6Addr::from(ip.segments()).into()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! By what a certificate can be on a list.
 
-use crate::crypto::{hex, sha256};
+use crate::crypto::sha256;
+use data_encoding::HEXLOWER;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 /// A certificate's digests and names. None of it is verified.
@@ -21,7 +22,7 @@ pub fn shown(der: &[u8]) -> Option<Shown> {
     Some(Shown {
         certificate: sha256(der),
         key: sha256(certificate.public_key().raw),
-        serial: format!("{} {}", hex(certificate.raw_serial()), certificate.issuer()),
+        serial: format!("{} {}", HEXLOWER.encode(certificate.raw_serial()), certificate.issuer()),
         common_names: names.filter_map(|it| it.as_str().ok()).map(str::to_owned).collect(),
     })
 }

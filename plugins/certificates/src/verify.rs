@@ -2,20 +2,20 @@
 
 use crate::{
     checks::{Book, Objection},
-    crypto::{hex, sha256},
+    crypto::sha256,
     fault::told,
     leaf::Leaf,
-    names::{address, short},
+    names::{Alternative, address, short},
     path::built,
     shape::{self, Keys},
     trust::{Peers, Trust},
 };
-use rustls_pki_types::{CertificateDer, Ipv4Addr, Ipv6Addr, ServerName};
+use data_encoding::HEXLOWER;
+use rustls_pki_types::{CertificateDer, ServerName};
 use sdk::{
     Context, Finding, Severity,
     verify_peer::{Name, Outcome, Peer, Verdict},
 };
-use std::net::IpAddr;
 use webpki::EndEntityCert;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
@@ -133,7 +133,7 @@ fn pinned(ask: &Ask<'_>, first: &[u8]) -> Found {
             let detail = format!(
                 "neither the certificate nor its key is among `{}.pins`; if it is the right one, add sha256:{} for its key",
                 question.place,
-                hex(key)
+                HEXLOWER.encode(key)
             );
             found.objections.push(Objection { code: "pin-mismatch", at: Some(0), detail });
         }
@@ -162,12 +162,11 @@ fn late(code: &'static str, place: &str) -> Objection {
 fn named(question: &Question<'_>, peer: &Peer, end: &EndEntityCert<'_>) -> Vec<Objection> {
     let object = |detail| vec![Objection { code: "name-mismatch", at: Some(0), detail }];
     let also = question.peers.names().iter().filter_map(|name| ServerName::try_from(name.as_str()).ok());
-    let name = match &peer.name {
+    let dialled = match &peer.name {
         Name::None => return Vec::new(),
-        Name::Dns(name) => ServerName::try_from(name.as_str()).ok(),
+        Name::Dns(name) => Alternative::Dns(name),
         Name::Ip(bytes) => match address(bytes) {
-            Some(IpAddr::V4(ip)) => Some(ServerName::from(Ipv4Addr::from(ip.octets()))),
-            Some(IpAddr::V6(ip)) => Some(ServerName::from(Ipv6Addr::from(ip.segments()))),
+            Some(ip) => Alternative::Ip(ip),
             None => return object("the dialled address has neither 4 nor 16 bytes".into()),
         },
         Name::Uri(name) | Name::Email(name) => {
@@ -175,15 +174,9 @@ fn named(question: &Question<'_>, peer: &Peer, end: &EndEntityCert<'_>) -> Vec<O
         }
     };
     let holds = |name: &ServerName<'_>| end.verify_is_valid_for_subject_name(name).is_ok();
-    if name.iter().any(holds) || also.into_iter().any(|name| holds(&name)) {
+    if dialled.server().iter().any(holds) || also.into_iter().any(|name| holds(&name)) {
         return Vec::new();
     }
-    let dialled = match &peer.name {
-        Name::Ip(bytes) => address(bytes).map(|ip| ip.to_string()),
-        Name::Dns(name) => Some(short(name)),
-        Name::None | Name::Uri(_) | Name::Email(_) => None,
-    };
-    let dialled = dialled.unwrap_or_default();
     object(format!(
         "the certificate is not for `{dialled}`: issue it with that subject alternative name, or put the one it has into `{}.names`",
         question.place

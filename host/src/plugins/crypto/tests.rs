@@ -149,8 +149,18 @@ fn keys_are_kept_once_they_have_signed_and_no_more_than_a_few() {
         assert_eq!((verify(&[7; 64]), is_kept(pair)), (false, false));
         assert_eq!((verify(pair.sign(b"message").as_ref()), is_kept(pair)), (true, true));
     }
-    let kept: Vec<_> = pairs.iter().map(is_kept).collect();
-    assert_eq!(kept, [&[false][..], &[true; MOST_KEYS]].concat());
+    let kept: Vec<_> = pairs.iter().rev().map(is_kept).collect();
+    assert_eq!(kept, [&[true; MOST_KEYS][..], &[false]].concat());
+    // Asked for last was the oldest; so the newest goes for another.
+    let more = Ed25519KeyPair::generate().unwrap();
+    assert!(keys.verify(
+        None,
+        Algorithm::Ed25519,
+        more.public_key().as_ref(),
+        b"message",
+        more.sign(b"message").as_ref()
+    ));
+    assert_eq!([is_kept(&pairs[1]), is_kept(&pairs[MOST_KEYS])], [true, false]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::{
     Config,
     csr::{Asked, Check, pkcs10::Pkcs10, shown},
 };
+use data_encoding::HEXLOWER;
 use sdk::{
     Rule,
     crypto::{self, Algorithm, Hash},
@@ -137,7 +138,7 @@ fn curve<'a>(pkcs10: &Pkcs10<'a>) -> Option<Oid<'a>> {
 fn listed(config: &Config, asked: &Asked<'_>) -> Option<String> {
     let pkcs10 = asked.read().filter(|_| asked.is_ours() && !config.weak_keys.is_empty())?;
     let digest = crypto::digest(Hash::Sha256, pkcs10.request.certification_request_info.subject_pki.raw);
-    let pin = digest.iter().fold(String::from("sha256:"), |pin, byte| pin + &format!("{byte:02x}"));
+    let pin = format!("sha256:{}", HEXLOWER.encode(&digest));
     config.weak_keys.contains(&pin).then(|| format!("the key is one of `weakKeys`, {pin}"))
 }
 
