@@ -48,9 +48,16 @@ pub struct ProxyName<'a> {
 impl Class {
     /// The class as plugins are told it.
     pub fn facts(&self) -> Vec<(String, String)> {
-        let words =
-            [("source", self.source.as_str()), ("traversal", self.traversal.as_str()), ("path", self.path.as_str())];
-        words.map(|(key, word)| (format!("pathgate.io/{key}"), word.to_owned())).into()
+        self.words().map(|(key, word)| (key.to_owned(), word.to_owned())).into()
+    }
+
+    /// The names and values of these facts.
+    pub fn words(&self) -> [(&'static str, &'static str); 3] {
+        [
+            ("pathgate.io/source", self.source.as_str()),
+            ("pathgate.io/traversal", self.traversal.as_str()),
+            ("pathgate.io/path", self.path.as_str()),
+        ]
     }
 }
 

@@ -3,6 +3,7 @@
 //! It is made where the entry is, by the task that records it. A decision is some thirty allocations: to hand it to
 //! another thread and free it there costs more than to serialise it here, and a line's weight is known.
 
+use super::{brief::Brief, words::Words};
 use serde::Serialize;
 use wire::{CsrDecision, Decision, Event, Gap, Path, Source, Traversal, Verdict};
 
@@ -11,7 +12,7 @@ pub(super) struct Line {
     /// Milliseconds since 1970-01-01 UTC.
     pub(super) at: u64,
     pub(super) columns: Columns,
-    /// [`wire::Entry`] as JSON.
+    /// As JSON: what the columns do not say.
     pub(super) body: Vec<u8>,
 }
 
@@ -41,15 +42,9 @@ pub(super) struct CsrColumns {
 }
 
 impl Line {
-    pub(super) fn decision(decision: Decision) -> Line {
-        let body = json(&Said::Decision(&decision));
-        let Decision { id, at, request, source, traversal, path, verdict, rule, .. } = decision;
-        let user = request.user;
-        Line {
-            at,
-            columns: Columns::Decision(DecisionColumns { id, path, source, traversal, verdict, rule, user }),
-            body,
-        }
+    pub(super) fn decision(decision: Decision, words: &Words) -> Line {
+        let (at, columns, brief) = Brief::of(decision, words);
+        Line { at, columns: Columns::Decision(columns), body: json(&Said::Brief(&brief)) }
     }
 
     pub(super) fn gap(gap: Gap) -> Line {
@@ -73,11 +68,11 @@ impl Line {
     }
 }
 
-/// [`wire::Entry`] as it is written, without owning it.
+/// An entry as it is written, without owning it.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Said<'a> {
-    Decision(&'a Decision),
+    Brief(&'a Brief),
     Gap(&'a Gap),
     Event(&'a Event),
     Csr(&'a CsrDecision),
@@ -91,7 +86,7 @@ fn json(entry: &Said<'_>) -> Vec<u8> {
 }
 
 /// Most decisions fit without growing.
-const ORDINARY: usize = 2048;
+const ORDINARY: usize = 1024;
 
 /// The columns and the places of all in memory.
 const FIXED: usize = 512;

@@ -8,6 +8,7 @@ use wire::{Door, Entry, Gap, Path, Request, Resource, Row, Source, Target, Trave
 
 mod crash;
 mod disk;
+mod kept;
 mod round_trip;
 
 /// A journal in a directory of its own, with its writer running or not.

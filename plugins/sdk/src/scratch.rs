@@ -4,6 +4,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    ops::Range,
     ptr,
 };
 
@@ -37,7 +38,12 @@ impl Scratch {
 
     fn settle(&self) {
         self.free.iter().for_each(|list| list.set(ptr::null_mut()));
-        self.more();
+        let next = self.next.get().next_multiple_of(PAGE);
+        if self.end.get().saturating_sub(next) < CHUNK / 2 {
+            self.more();
+        } else {
+            self.next.set(next);
+        }
     }
 
     /// The list of this size, and the size of its blocks; none for the system's.
@@ -60,14 +66,36 @@ impl Scratch {
     /// Takes a chunk from the system; what was left of the one before is lost.
     #[cold]
     fn more(&self) -> Option<()> {
-        let layout = Layout::from_size_align(CHUNK, ALIGN).ok()?;
-        // SAFETY: the layout has a size.
-        let chunk = unsafe { System.alloc(layout) }.expose_provenance();
-        let end = chunk.checked_add(CHUNK).filter(|_| chunk != 0)?;
-        self.next.set(chunk);
-        self.end.set(end);
+        let chunk = chunk(self.end.get() == 0)?;
+        self.next.set(chunk.start);
+        self.end.set(chunk.end);
         Some(())
     }
+}
+
+/// New memory. The first is what the linker left over of the last page, which nobody else uses: the host has to look at every page
+/// of a memory after each call.
+#[cfg(target_arch = "wasm32")]
+fn chunk(is_first: bool) -> Option<Range<usize>> {
+    use core::arch::wasm32::{memory_grow, memory_size};
+    unsafe extern "C" {
+        /// Where static data ends, as the linker says it.
+        static __heap_base: u8;
+    }
+    if is_first {
+        let start = (&raw const __heap_base).expose_provenance().next_multiple_of(ALIGN);
+        return Some(start..memory_size(0).checked_mul(CHUNK)?);
+    }
+    // It says -1 where there is no more.
+    let page = Some(memory_grow(0, 1)).filter(|page| *page != usize::MAX)?;
+    Some(page.checked_mul(CHUNK)?..page.checked_add(1)?.checked_mul(CHUNK)?)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn chunk(_: bool) -> Option<Range<usize>> {
+    // SAFETY: the layout has a size.
+    let start = unsafe { System.alloc(Layout::from_size_align(CHUNK, ALIGN).ok()?) }.expose_provenance();
+    Some(start..start.checked_add(CHUNK)?).filter(|_| start != 0)
 }
 
 // SAFETY: a block is the system's, or was cut from a chunk that never goes back; which of them, its layout says alone. It is as large
@@ -119,6 +147,8 @@ unsafe impl GlobalAlloc for Scratch {
 
 /// A page of WebAssembly: an ordinary call stays within one.
 const CHUNK: usize = 64 << 10;
+/// What the host's system counts memory in, mostly.
+const PAGE: usize = 4 << 10;
 /// Of a chunk and of every block in it.
 const ALIGN: usize = 16;
 /// 16, 32, 48, 64, 80, 96, 112, 128, 160, 192 bytes and so on to 8 KiB.

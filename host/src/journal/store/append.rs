@@ -75,6 +75,7 @@ impl Store {
     }
 
     async fn try_append(&mut self, prepared: &Prepared) -> Result<Appended, Fault> {
+        self.append_words().await?;
         // A power of two, so that ten statements are prepared once and serve every size; arguments that are left over
         // are NULL, and their rows are left out.
         let slots = usize::try_from(prepared.rows).unwrap_or(usize::MAX).next_power_of_two();
@@ -83,6 +84,21 @@ impl Store {
         let arguments = prepared.arguments.clone();
         let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(self.connection().await?).await?;
         Ok(Appended { rows: done.rows_affected(), last: unsigned(done.last_insert_rowid()) })
+    }
+}
+
+impl Store {
+    /// Before the rows that say them, so that a reader who sees a row finds its words.
+    async fn append_words(&mut self) -> Result<(), Fault> {
+        let new = self.words.new();
+        for (number, text) in &new {
+            let insert = sqlx::query("INSERT INTO word (number, text) VALUES (?, ?) ON CONFLICT DO NOTHING");
+            insert.bind(*number).bind(text.as_ref()).execute(self.connection().await?).await?;
+        }
+        if !new.is_empty() {
+            self.words.kept(&new);
+        }
+        Ok(())
     }
 }
 

@@ -1,17 +1,28 @@
 //! Reading a journal, in order and at a place. It never blocks the writer, and sees only what was committed.
 
-use super::{Fault, OpenError, Place, blame, examine, known, signed, unsigned};
-use sqlx::{
-    ConnectOptions, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+use super::{
+    Fault, OpenError, Place, blame, examine, known, signed,
+    stored::{COLUMNS, Read, Stored},
+    texts, unsigned,
 };
-use std::time::Duration;
-use wire::{Entry, Row};
+use crate::journal::words::Texts;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Sqlite, SqlitePool,
+    query::QueryAs,
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions},
+};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+use wire::Row;
 
 /// Reads a journal, also while another process writes it. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Reader {
     pool: SqlitePool,
+    /// The words that were read last; there may be more by now.
+    texts: Arc<RwLock<Arc<Texts>>>,
 }
 
 /// Why a journal could not be read.
@@ -49,35 +60,44 @@ impl Reader {
             .idle_timeout(Duration::from_secs(30))
             // SQLite's connections do not break by waiting.
             .test_before_acquire(false);
-        Reader { pool: pool.connect_lazy_with(options) }
+        Reader { pool: pool.connect_lazy_with(options), texts: Arc::default() }
     }
 
     /// The rows after this one, ascending; at most `limit` and [`Reader::PAGE`].
     pub async fn since(&self, row: u64, limit: usize) -> Result<Vec<Row>, ReadError> {
-        let sql = "SELECT row, body FROM entry WHERE row > ? ORDER BY row LIMIT ?";
-        let found = sqlx::query_as(sql).bind(signed(row)).bind(page(limit)).fetch_all(&self.pool).await?;
-        found.into_iter().map(parse).collect()
+        self.rows("row > ? ORDER BY row LIMIT ?", |it| it.bind(signed(row)).bind(page(limit))).await
     }
 
     /// The newest rows, ascending; at most `limit` and [`Reader::PAGE`].
     pub async fn latest(&self, limit: usize) -> Result<Vec<Row>, ReadError> {
-        let sql = "SELECT row, body FROM entry ORDER BY row DESC LIMIT ?";
-        let found = sqlx::query_as(sql).bind(page(limit)).fetch_all(&self.pool).await?;
-        found.into_iter().rev().map(parse).collect()
+        let mut rows = self.rows("true ORDER BY row DESC LIMIT ?", |it| it.bind(page(limit))).await?;
+        rows.reverse();
+        Ok(rows)
     }
 
     /// The decision with this id, as the reason of a refusal names it.
     pub async fn decision(&self, id: &str) -> Result<Option<Row>, ReadError> {
-        let found = sqlx::query_as("SELECT row, body FROM entry WHERE id = ?").bind(id).fetch_optional(&self.pool);
-        found.await?.map(parse).transpose()
+        Ok(self.rows("id = ?", |it| it.bind(id.to_owned())).await?.pop())
     }
 
     /// The newest decisions about certificate requests, newest first: below a row, at most [`Reader::PAGE`].
     pub async fn requests(&self, before: Option<u64>, limit: usize) -> Result<Vec<Row>, ReadError> {
-        let sql = "SELECT row, body FROM entry WHERE kind = 'csr' AND row < ? ORDER BY row DESC LIMIT ?";
         let before = before.map_or(i64::MAX, signed);
-        let found = sqlx::query_as(sql).bind(before).bind(page(limit)).fetch_all(&self.pool);
-        found.await?.into_iter().map(parse).collect()
+        let sql = "kind = 'csr' AND row < ? ORDER BY row DESC LIMIT ?";
+        self.rows(sql, |it| it.bind(before).bind(page(limit))).await
+    }
+
+    /// The rows of which this holds, in the order that it says.
+    pub(super) async fn rows(&self, sql: &str, bind: impl FnOnce(Query) -> Query) -> Result<Vec<Row>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM entry WHERE {sql}");
+        let found = bind(sqlx::query_as(AssertSqlSafe(sql))).fetch_all(&self.pool).await?;
+        let found = found.into_iter().map(Read::parse).collect::<Result<Vec<_>, _>>()?;
+        let mut known = Arc::clone(&self.texts.read().unwrap_or_else(PoisonError::into_inner));
+        if !found.iter().all(|read| read.is_known(&known)) {
+            known = Arc::new(texts(&self.pool).await?);
+            *self.texts.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&known);
+        }
+        Ok(found.into_iter().map(|read| read.row(&known)).collect::<Result<_, _>>()?)
     }
 
     /// How many rows there are.
@@ -105,20 +125,21 @@ impl Reader {
     }
 }
 
+/// A query for rows that is not complete yet.
+pub(super) type Query = QueryAs<'static, Sqlite, Stored, SqliteArguments>;
+
+impl From<(u64, serde_json::Error)> for ReadError {
+    fn from((row, source): (u64, serde_json::Error)) -> ReadError {
+        ReadError::Row { row, source }
+    }
+}
+
 impl From<sqlx::Error> for ReadError {
     fn from(error: sqlx::Error) -> ReadError {
         ReadError::Database { source: error.into() }
     }
 }
 
-pub(super) fn parse((row, body): (i64, Vec<u8>)) -> Result<Row, ReadError> {
-    let row = unsigned(row);
-    match serde_json::from_slice::<Entry>(&body) {
-        Ok(entry) => Ok(Row { row, entry }),
-        Err(source) => Err(ReadError::Row { row, source }),
-    }
-}
-
-fn page(limit: usize) -> i64 {
+pub(super) fn page(limit: usize) -> i64 {
     i64::try_from(limit.min(Reader::PAGE)).unwrap_or(i64::MAX)
 }

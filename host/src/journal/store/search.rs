@@ -1,7 +1,6 @@
 //! Looking for decisions: newest first, or onwards from a row, narrowed by what the database has beside the bodies.
 
-use super::{ReadError, Reader, read::parse, signed, unsigned};
-use sqlx::{AssertSqlSafe, Sqlite, query::QueryAs, sqlite::SqliteArguments};
+use super::{ReadError, Reader, read::page, signed, unsigned};
 use wire::Row;
 
 /// What to look for. Rows that are no decisions are found only if no column is asked for.
@@ -22,7 +21,7 @@ pub struct Search {
 impl Reader {
     /// Finds rows.
     pub async fn search(&self, search: &Search) -> Result<Vec<Row>, ReadError> {
-        let mut sql = String::from("SELECT row, body FROM entry WHERE at >= ?");
+        let mut sql = String::from("at >= ?");
         for (column, word) in &search.columns {
             // Known words only: they stand in the text, so that the index on refusals is used.
             if let ("path" | "verdict" | "source" | "traversal", true) =
@@ -41,18 +40,14 @@ impl Reader {
                 before.map_or(i64::MAX, signed)
             }
         };
-        let limit = i64::try_from(search.limit.min(Reader::PAGE)).unwrap_or(i64::MAX);
-        let query: QueryAs<'_, Sqlite, (i64, Vec<u8>), SqliteArguments> = sqlx::query_as(AssertSqlSafe(sql));
-        let found = query.bind(signed(search.from)).bind(bound).bind(limit).fetch_all(self.pool()).await?;
-        found.into_iter().map(parse).collect()
+        self.rows(&sql, |it| it.bind(signed(search.from)).bind(bound).bind(page(search.limit))).await
     }
 
     /// Whom a rule (`plugin/rule`) refused since a time, and how often: most often first.
     pub async fn hits(&self, rule: &str, from: u64, limit: usize) -> Result<Vec<(String, u64)>, ReadError> {
         let sql = "SELECT user, count(*) FROM entry WHERE verdict = 'deny' AND rule = ? AND at >= ? \
                    GROUP BY user ORDER BY 2 DESC, 1 LIMIT ?";
-        let limit = i64::try_from(limit.min(Reader::PAGE)).unwrap_or(i64::MAX);
-        let query = sqlx::query_as(sql).bind(rule.to_owned()).bind(signed(from)).bind(limit);
+        let query = sqlx::query_as(sql).bind(rule.to_owned()).bind(signed(from)).bind(page(limit));
         let found: Vec<(String, i64)> = query.fetch_all(self.pool()).await?;
         Ok(found.into_iter().map(|(user, count)| (user, unsigned(count))).collect())
     }

@@ -102,7 +102,7 @@ async fn a_newer_schema_is_refused_by_its_number() {
         "CREATE TABLE t (x); PRAGMA application_id = 1347700807; PRAGMA user_version = 9",
     )
     .await;
-    let expected = "journal `DIR/journal.db` has schema 9, this pathgate knows 3; run a newer one, or set another file";
+    let expected = "journal `DIR/journal.db` has schema 9, this pathgate knows 4; run a newer one, or set another file";
     assert_eq!(refusal(directory.path()).await, expected);
 }
 

@@ -1,6 +1,7 @@
 //! What `explain` stands on: a decision comes out of the journal byte for byte as it went in.
 
 use super::*;
+use crate::paths::Class;
 use proptest::{
     collection::vec,
     prelude::{Just, Strategy, any, prop_oneof},
@@ -55,7 +56,8 @@ fn opinion() -> impl Strategy<Value = Opinion> {
     let failure = proptest::option::of(select(Failure::ALL));
     let said = (select(Verdict::ALL), text(), text(), texts(), failure);
     let cost = (any::<bool>(), any::<u64>(), any::<u64>());
-    (text(), text(), text(), said, cost).prop_map(|(plugin, digest, config, said, (shadow, fuel, micros))| {
+    let digest = || prop_oneof![text(), "[01]{2}".prop_map(|it| it.repeat(32))];
+    (text(), digest(), digest(), said, cost).prop_map(|(plugin, digest, config, said, (shadow, fuel, micros))| {
         let (verdict, rule, reason, notes, failure) = said;
         Opinion { plugin, digest, config, shadow, verdict, rule, reason, notes, failure, fuel, micros }
     })
@@ -100,7 +102,17 @@ async fn any_decision_comes_back_byte_for_byte() {
         .map(|number| {
             let decision = anything().new_tree(&mut runner).expect("a decision").current();
             // Ids are unique; the text of one is as free as the others.
-            Decision { id: format!("{number} {}", decision.id), ..decision }
+            let mut decision = Decision { id: format!("{number} {}", decision.id), ..decision };
+            if number % 2 == 0
+                && let Some(by) = decision.opinions.last()
+            {
+                (decision.rule, decision.reason) = (format!("{}/{}", by.plugin, by.rule), by.reason.clone());
+            }
+            if number % 3 == 0 {
+                let Decision { source, traversal, path, .. } = decision;
+                decision.facts.splice(..0, Class { source, traversal, path }.facts());
+            }
+            decision
         })
         .collect();
     for decision in &decisions {
