@@ -3,7 +3,7 @@
 use super::{
     LoadError, Plugin, Plugins, Set, Spec,
     bindings::{Attribute, Extra, Lent, WitContext, WitFinding, lent, strs},
-    component::{Code, Instance},
+    component::{Code, Instance, typed},
     limits::{Bounds, Failed},
     plugin::cut,
 };
@@ -84,8 +84,7 @@ impl Instance<'_> {
         };
         let Instance { store, raw, .. } = self;
         let answer = lend(now, question, |arguments| {
-            let call = raw.get_typed_func::<Arguments<'_>, (WitOutcome,)>(&mut *store, index)?;
-            call.call(&mut *store, arguments)
+            typed::<Arguments<'_>, (WitOutcome,)>(raw, store, index)?.call(&mut *store, arguments)
         });
         answer.map(|(outcome,)| outcome).map_err(|error| Failed::of(&error, &mut self.store))
     }

@@ -13,7 +13,10 @@ use super::{
 };
 use wasmtime::{
     Store,
-    component::{Component, ComponentExportIndex, Instance as Raw, InstancePre, Linker},
+    component::{
+        Component, ComponentExportIndex, ComponentNamedList, Instance as Raw, InstancePre, Lift, Linker, Lower,
+        TypedFunc,
+    },
 };
 
 /// A compiled component that imports nothing it may not, and exports at least `plugin`.
@@ -89,7 +92,9 @@ impl Code {
         let mut linker = Linker::new(engine);
         crypto::serve(&mut linker).map_err(LoadError::World)?;
         let linked = linker.instantiate_pre(&component).map_err(LoadError::World)?;
-        Ok(Code { linked, exports })
+        let code = Code { linked, exports };
+        code.start(&Bounds::INIT).map_err(LoadError::Start)?.check().map_err(LoadError::World)?;
+        Ok(code)
     }
 
     /// The interfaces that it exports.
@@ -129,8 +134,8 @@ pub(super) struct Instance<'a> {
 type Outcome = (Result<(), Vec<WitFault>>,);
 
 impl Instance<'_> {
-    /// Whether every function has the type that the contract gives it: a call finds out too late.
-    pub(super) fn check(&mut self) -> wasmtime::Result<()> {
+    /// Whether every function has the type that the contract gives it.
+    fn check(&mut self) -> wasmtime::Result<()> {
         let Instance { store, raw, exports } = self;
         raw.get_typed_func::<(), (WitInfo,)>(&mut *store, &exports.describe)?;
         raw.get_typed_func::<(&str,), Outcome>(&mut *store, &exports.init)?;
@@ -147,13 +152,13 @@ impl Instance<'_> {
     }
 
     pub(super) fn describe(&mut self) -> Result<WitInfo, Failed> {
-        let call = self.raw.get_typed_func::<(), (WitInfo,)>(&mut self.store, &self.exports.describe);
+        let call = typed::<(), (WitInfo,)>(&self.raw, &mut self.store, &self.exports.describe);
         let answer = call.and_then(|call| call.call(&mut self.store, ()));
         answer.map(|(info,)| info).map_err(|error| Failed::of(&error, &mut self.store))
     }
 
     pub(super) fn init(&mut self, config: &str) -> Result<Result<(), Vec<WitFault>>, Failed> {
-        let call = self.raw.get_typed_func::<(&str,), Outcome>(&mut self.store, &self.exports.init);
+        let call = typed::<(&str,), Outcome>(&self.raw, &mut self.store, &self.exports.init);
         let answer = call.and_then(|call| call.call(&mut self.store, (config,)));
         answer.map(|(outcome,)| outcome).map_err(|error| Failed::of(&error, &mut self.store))
     }
@@ -169,8 +174,8 @@ impl Instance<'_> {
         };
         let Instance { store, raw, .. } = self;
         let answer = bindings::lend(now, facts, request, |context, request| {
-            let call = raw.get_typed_func::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(&mut *store, index)?;
-            call.call(&mut *store, (context, request))
+            typed::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(raw, store, index)?
+                .call(&mut *store, (context, request))
         });
         answer.map(|(answer,)| answer).map_err(|error| Failed::of(&error, &mut self.store))
     }
@@ -183,4 +188,19 @@ impl Instance<'_> {
     pub(super) fn fuel_left(&self) -> u64 {
         self.store.get_fuel().unwrap_or(0)
     }
+}
+
+/// A function of an instance, without another look at its type: comparing records takes longer than passing them.
+pub(super) fn typed<P, R>(
+    raw: &Raw,
+    store: &mut Store<Ledger>,
+    index: &ComponentExportIndex,
+) -> wasmtime::Result<TypedFunc<P, R>>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    let function = raw.get_func(store, index).ok_or_else(|| wasmtime::Error::msg("no such function"))?;
+    // SAFETY: `index` is of the component that `raw` is made from, and `Code::link` has checked its type.
+    Ok(unsafe { TypedFunc::new_unchecked(function) })
 }

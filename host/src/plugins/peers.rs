@@ -3,7 +3,7 @@
 use super::{
     Bounds, Cache, Failed, LoadError, Plugin, Plugins, Sandbox,
     bindings::{Attribute, Lent, WitContext, WitFinding, lent},
-    component::{Code, Instance},
+    component::{Code, Instance, typed},
     digest, plugin,
 };
 use crate::{
@@ -119,7 +119,7 @@ impl Instance<'_> {
             attributes: &facts,
         };
         let Instance { store, raw, .. } = self;
-        let call = raw.get_typed_func::<Arguments<'_>, Answer>(&mut *store, index);
+        let call = typed::<Arguments<'_>, Answer>(raw, store, index);
         let answer = call.and_then(|call| call.call(&mut *store, (WitContext::new(now, &[]), shown)));
         let (answer,) = answer.map_err(|error| Failed::of(&error, &mut self.store))?;
         if answer.size() > bounds.output {

@@ -102,8 +102,7 @@ impl Plugin {
         let config = canonical(&spec.config).to_string();
         let config_digest = digest(config.as_bytes());
         let key = Cache::key(sandbox, &component_digest, &config_digest);
-        let (code, narrow) = compile(sandbox, cache, &key, &spec, &config)?;
-        let info = describe(&code)?;
+        let (code, narrow, info) = compile(sandbox, cache, &key, &spec, &config)?;
         let asks = Asks::parse(&info.asks)?;
         // What `init` left must fit into what a decision may have, or every decision would fail.
         for code in [Some(&code), narrow.as_ref()].into_iter().flatten() {
@@ -278,40 +277,52 @@ impl Plugin {
     }
 }
 
-/// The plugin, and the same without imports where there is one; from the cache if they are there.
+/// The plugin, the same without imports where there is one, and what it says of itself; from the cache if they are there.
 fn compile(
     sandbox: &Sandbox,
     cache: Option<&Cache>,
     key: &str,
     spec: &Spec,
     config: &str,
-) -> Result<(Code, Option<Code>), LoadError> {
-    let mut snapshot = None;
-    let code =
-        Code::cached(sandbox, cache, key, || Code::compile(sandbox, snapshot.insert(prepare(sandbox, spec, config)?)))?;
+) -> Result<(Code, Option<Code>, Info), LoadError> {
+    let mut prepared = None;
+    let make = || {
+        let (snapshot, _) = prepared.insert(prepare(sandbox, spec, config)?);
+        Code::compile(sandbox, snapshot)
+    };
+    let mut code = Code::cached(sandbox, cache, key, make)?;
+    let (snapshot, info) = match prepared {
+        Some((snapshot, info)) => (Some(snapshot), info),
+        None => {
+            // The pages that this writes would be written back after each decision. They go with the code that wrote them.
+            let info = describe(&code)?;
+            code = Code::kept(sandbox, cache, key).unwrap_or(Ok(code))?;
+            (None, info)
+        }
+    };
     if !code.can_authorize() || code.imports().is_empty() {
-        return Ok((code, None));
+        return Ok((code, None, info));
     }
     let key = format!("{key}-narrow");
     if let Some(narrow) = Code::kept(sandbox, cache, &key) {
-        return Ok((code, Some(narrow?)));
+        return Ok((code, Some(narrow?), info));
     }
     if !encode::can_narrow(&spec.component) {
-        return Ok((code, None));
+        return Ok((code, None, info));
     }
-    let snapshot = snapshot.map_or_else(|| prepare(sandbox, spec, config), Ok)?;
+    let snapshot = snapshot.map_or_else(|| prepare(sandbox, spec, config).map(|(snapshot, _)| snapshot), Ok)?;
     let narrow = encode::narrow(&snapshot).ok().flatten();
     let narrow = narrow.map(|narrow| Code::cached(sandbox, cache, &key, || Code::compile(sandbox, &narrow)));
-    Ok((code, narrow.transpose()?))
+    Ok((code, narrow.transpose()?, info))
 }
 
-/// What happens once for a component and a config: everything that could be wrong is found here. Answers the snapshot.
-fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<Vec<u8>, LoadError> {
+/// What happens once for a component and a config: everything that could be wrong is found here.
+fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<(Vec<u8>, Info), LoadError> {
     let instrumented = Instrumented::new(sandbox, &spec.component)?;
     let info = describe(&instrumented.code)?;
     check(&info.schema, &spec.config)?;
     cases::run(&instrumented.code, &Asks::parse(&info.asks)?, &cases::embedded(&spec.component)?)?;
-    instrumented.initialise(config)
+    Ok((instrumented.initialise(config)?, info))
 }
 
 /// Runs the cases that a component carries, and these besides.
@@ -328,7 +339,6 @@ pub(super) fn run_cases(
 
 pub(super) fn describe(code: &Code) -> Result<Info, LoadError> {
     let mut instance = code.start(&Bounds::INIT).map_err(LoadError::Start)?;
-    instance.check().map_err(LoadError::World)?;
     let WitInfo { name, version, asks, config_schema, rules, .. } = instance.describe().map_err(LoadError::Describe)?;
     let schema = serde_json::from_str(&config_schema).map_err(|error| LoadError::Schema(error.to_string()))?;
     let rules = rules.into_iter().map(rule).collect();

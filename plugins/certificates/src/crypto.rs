@@ -24,14 +24,14 @@ impl SignatureVerificationAlgorithm for ByHost {
     }
 }
 
-/// Everything that may sign: nothing with SHA-1, no DSA, no other curve.
+/// Everything that may sign: nothing with SHA-1, no DSA, no other curve. They are tried in turn: first what Kubernetes signs with.
 pub(crate) static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     &by(Algorithm::EcdsaP256Sha256, alg_id::ECDSA_P256, alg_id::ECDSA_SHA256),
+    &by(Algorithm::RsaPkcs1Sha256, alg_id::RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA256),
     &by(Algorithm::EcdsaP256Sha384, alg_id::ECDSA_P256, alg_id::ECDSA_SHA384),
     &by(Algorithm::EcdsaP384Sha256, alg_id::ECDSA_P384, alg_id::ECDSA_SHA256),
     &by(Algorithm::EcdsaP384Sha384, alg_id::ECDSA_P384, alg_id::ECDSA_SHA384),
     &by(Algorithm::Ed25519, alg_id::ED25519, alg_id::ED25519),
-    &by(Algorithm::RsaPkcs1Sha256, alg_id::RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA256),
     &by(Algorithm::RsaPkcs1Sha384, alg_id::RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA384),
     &by(Algorithm::RsaPkcs1Sha512, alg_id::RSA_ENCRYPTION, alg_id::RSA_PKCS1_SHA512),
     &by(Algorithm::RsaPssSha256, alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA256),

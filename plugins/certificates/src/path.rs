@@ -10,7 +10,7 @@ use crate::{
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sdk::verify_peer::Role;
-use std::{cell::RefCell, time::Duration};
+use std::{borrow::Cow, cell::RefCell, time::Duration};
 use webpki::{
     EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
     VerifiedPath,
@@ -87,7 +87,7 @@ fn search(
 fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
     let Ask { question, trust, context, peer, chain, leaf, keys, .. } = ask;
     let mut found = Found { path: vec![0], ..Found::default() };
-    let mut child: (Keys, u32) = ((*keys).clone(), 0);
+    let mut child: (Cow<'_, Keys>, u32) = (Cow::Borrowed(*keys), 0);
     let mut issued = vec![Issued::of(leaf)];
     let mut signs_crls = Vec::new();
     let mut counted = 0;
@@ -105,7 +105,7 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
         found.objections.extend(shape::link(&child.0, child.1, &seen.keys));
         // Who issued itself does not count (RFC 5280, section 4.2.1.9).
         counted += u32::from(!seen.keys.is_self_issued);
-        child = (seen.keys, at);
+        child = (Cow::Owned(seen.keys), at);
         issued.push(Issued::of(&parsed));
         signs_crls.push(seen.signs_crls);
     }

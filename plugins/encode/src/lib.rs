@@ -4,6 +4,7 @@
 //! refused: a module that imports anything but `crypto` cannot become a policy component.
 
 mod narrow;
+mod rewrite;
 
 pub use narrow::{can_narrow, narrow};
 
@@ -37,7 +38,12 @@ pub fn encode(wasm: &[u8]) -> Result<Vec<u8>, EncodeError> {
     if Parser::is_component(wasm) {
         return Ok(wasm.to_vec());
     }
-    let exports = exports(wasm)?;
+    wrap(&rewrite::exporting(wasm, |name| !rewrite::is_cleanup(name)).map_err(EncodeError::Parse)?)
+}
+
+/// Wraps a core module as it is.
+fn wrap(wasm: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    let exports = interfaces(wasm)?;
     if !exports.contains("plugin") {
         return Err(EncodeError::NoPlugin);
     }
@@ -62,7 +68,7 @@ pub fn with_cases(mut component: Vec<u8>, cases: &str) -> Vec<u8> {
 }
 
 /// The interfaces of the contract that a core module exports functions of.
-fn exports(wasm: &[u8]) -> Result<BTreeSet<&str>, EncodeError> {
+fn interfaces(wasm: &[u8]) -> Result<BTreeSet<&str>, EncodeError> {
     let mut interfaces = BTreeSet::new();
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::ExportSection(section) = payload.map_err(EncodeError::Parse)? {

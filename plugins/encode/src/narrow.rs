@@ -3,17 +3,20 @@
 //! An import costs each fresh instance two more core instances and a table, a sixth of the time of a decision, and what
 //! authorizes seldom needs it: a plugin imports `crypto` to verify peers. Without the import that time is saved.
 
-use super::{EncodeError, PACKAGE, VERSION, encode, exports};
-use std::ops::Range;
-use wasm_encoder::{CodeSection, ComponentSectionId, ExportSection, Function, FunctionSection, Module, RawSection};
+use super::{
+    EncodeError, PACKAGE, VERSION, interfaces,
+    rewrite::{copy, exports, is_cleanup},
+    wrap,
+};
+use wasm_encoder::{CodeSection, ComponentSectionId, Function, FunctionSection, Module};
 use wasmparser::{BinaryReaderError, Parser, Payload, TypeRef};
 
 /// Whether [`narrow`] holds for a plugin and its snapshots: it imports something, and is byte for byte, custom sections
-/// aside, what [`encode`] makes of its core module. Another wiring could give another meaning to the same code.
+/// aside, what wrapping its core module makes. Another wiring could give another meaning to the same code.
 pub fn can_narrow(component: &[u8]) -> bool {
     let Ok(wiring) = sections(component) else { return false };
     let Some(module) = plugin_module(&wiring) else { return false };
-    let again = encode(module);
+    let again = wrap(module);
     again.is_ok_and(|again| sections(&again).is_ok_and(|again| again == wiring))
         && without_imports(module).is_ok_and(|narrowed| narrowed.is_some())
 }
@@ -28,14 +31,14 @@ pub fn can_narrow(component: &[u8]) -> bool {
 pub fn narrow(snapshot: &[u8]) -> Result<Option<Vec<u8>>, EncodeError> {
     let sections = sections(snapshot).map_err(EncodeError::Parse)?;
     let Some(module) = plugin_module(&sections) else { return Ok(None) };
-    without_imports(module).map_err(EncodeError::Parse)?.as_deref().map(encode).transpose()
+    without_imports(module).map_err(EncodeError::Parse)?.as_deref().map(wrap).transpose()
 }
 
 /// The core module that has the functions of both interfaces.
 fn plugin_module<'a>(sections: &[(u8, &'a [u8])]) -> Option<&'a [u8]> {
     let modules = sections.iter().filter(|(id, _)| *id == u8::from(ComponentSectionId::CoreModule));
     modules.map(|(_, bytes)| *bytes).find(|module| {
-        exports(module).is_ok_and(|found| ["plugin", "authorize"].into_iter().all(|it| found.contains(it)))
+        interfaces(module).is_ok_and(|found| ["plugin", "authorize"].into_iter().all(|it| found.contains(it)))
     })
 }
 
@@ -78,14 +81,7 @@ fn without_imports(module: &[u8]) -> Result<Option<Vec<u8>>, BinaryReaderError> 
                 narrowed.section(&functions);
             }
             Payload::ExportSection(section) => {
-                let mut exports = ExportSection::new();
-                for export in section {
-                    let export = export?;
-                    if is_kept(export.name) {
-                        exports.export(export.name, export.kind.into(), export.index);
-                    }
-                }
-                narrowed.section(&exports);
+                narrowed.section(&exports(section, is_kept)?);
             }
             Payload::CodeSectionStart { .. } => {
                 let mut bodies = CodeSection::new();
@@ -113,14 +109,8 @@ fn without_imports(module: &[u8]) -> Result<Option<Vec<u8>>, BinaryReaderError> 
     Ok(Some(narrowed.finish()).filter(|_| !imported.is_empty()))
 }
 
-fn copy(narrowed: &mut Module, module: &[u8], section: Option<(u8, Range<usize>)>) {
-    if let Some((id, data)) = section.and_then(|(id, range)| Some((id, module.get(range)?))) {
-        narrowed.section(&RawSection { id, data });
-    }
-}
-
 /// Whether an export stays: what `plugin` and `authorize` are called by, and what belongs to no interface.
 fn is_kept(export: &str) -> bool {
     let interface = export.split_once(PACKAGE).and_then(|(_, rest)| rest.split_once(VERSION));
-    interface.is_none_or(|(interface, _)| ["plugin", "authorize"].contains(&interface))
+    !is_cleanup(export) && interface.is_none_or(|(interface, _)| ["plugin", "authorize"].contains(&interface))
 }

@@ -39,7 +39,7 @@ impl Scratch {
     fn settle(&self) {
         self.free.iter().for_each(|list| list.set(ptr::null_mut()));
         let next = self.next.get().next_multiple_of(PAGE);
-        if self.end.get().saturating_sub(next) < CHUNK / 2 {
+        if self.end.get().saturating_sub(next) < ENOUGH {
             self.more();
         } else {
             self.next.set(next);
@@ -77,14 +77,15 @@ impl Scratch {
 /// of a memory after each call.
 #[cfg(target_arch = "wasm32")]
 fn chunk(is_first: bool) -> Option<Range<usize>> {
-    use core::arch::wasm32::{memory_grow, memory_size};
+    use core::arch::wasm32::memory_grow;
     unsafe extern "C" {
         /// Where static data ends, as the linker says it.
         static __heap_base: u8;
     }
-    if is_first {
-        let start = (&raw const __heap_base).expose_provenance().next_multiple_of(ALIGN);
-        return Some(start..memory_size(0).checked_mul(CHUNK)?);
+    let start = (&raw const __heap_base).expose_provenance().next_multiple_of(ALIGN);
+    let rest = start..start.next_multiple_of(CHUNK);
+    if is_first && rest.len() >= ENOUGH {
+        return Some(rest);
     }
     // It says -1 where there is no more.
     let page = Some(memory_grow(0, 1)).filter(|page| *page != usize::MAX)?;
@@ -145,8 +146,10 @@ unsafe impl GlobalAlloc for Scratch {
     }
 }
 
-/// A page of WebAssembly: an ordinary call stays within one.
+/// A page of WebAssembly.
 const CHUNK: usize = 64 << 10;
+/// What is left of a page is used if it is as much as this: an ordinary call takes less.
+const ENOUGH: usize = 16 << 10;
 /// What the host's system counts memory in, mostly.
 const PAGE: usize = 4 << 10;
 /// Of a chunk and of every block in it.
