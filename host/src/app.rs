@@ -282,10 +282,7 @@ fn run_webhook(doors: &TaskTracker, door: Door, judge: Arc<Judge>, metrics: auth
     info!(address = %door.address(), "webhook listens");
     let webhook = Webhook::new(Arc::new(move |ask| judge.decide(ask)), authz::Limits::default(), metrics);
     let webhook = Arc::new(webhook);
-    let answer = move |request, peer: Arc<str>| {
-        let webhook = webhook.clone();
-        async move { webhook.answer(request, &peer).await }
-    };
+    let answer = move |request, peer: Arc<str>| webhook.clone().answer(request, peer);
     doors.spawn(serve_door(door, answer, stop.child_token()).instrument(info_span!("webhook")));
 }
 

@@ -83,47 +83,59 @@ impl Webhook {
         Webhook { judge, places: Semaphore::new(limits.at_once), limits, metrics }
     }
 
-    /// Answers one request of this peer.
-    pub async fn answer<B>(&self, request: Request<B>, peer: &Arc<str>) -> Response<Full<Bytes>>
+    /// Answers one request of this peer. Its head is looked at before anything is waited for, and let go: what waits is
+    /// kept once for each request that runs.
+    pub fn answer<B>(
+        self: Arc<Self>,
+        request: Request<B>,
+        peer: Arc<str>,
+    ) -> impl Future<Output = Response<Full<Bytes>>>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes> + Unpin,
     {
-        let mut running = self.metrics.start();
-        match self.judged(request, peer, &mut running.outcome).await {
-            Ok(body) => {
-                running.outcome = Outcome::Success;
-                respond(StatusCode::OK, body.into())
-            }
-            Err(refused) => {
-                running.outcome = match refused.refusal {
-                    Refusal::Late => Outcome::Timeout,
-                    Refusal::Broken => Outcome::Canceled,
-                    _ => Outcome::Error,
-                };
-                self.metrics.refuse(refused.refusal);
-                tracing::debug!(%peer, reason = refused.refusal.as_str(), sentence = refused.sentence, "refused");
-                refused.response()
+        let patience = head(&request);
+        let mut body = request.into_body();
+        async move {
+            let mut running = self.metrics.start();
+            let judged = match patience {
+                Ok(patience) => self.judged(&mut body, patience, &peer, &mut running.outcome).await,
+                Err(refused) => Err(refused),
+            };
+            match judged {
+                Ok(body) => {
+                    running.outcome = Outcome::Success;
+                    respond(StatusCode::OK, body.into())
+                }
+                Err(refused) => {
+                    running.outcome = match refused.refusal {
+                        Refusal::Late => Outcome::Timeout,
+                        Refusal::Broken => Outcome::Canceled,
+                        _ => Outcome::Error,
+                    };
+                    self.metrics.refuse(refused.refusal);
+                    tracing::debug!(%peer, reason = refused.refusal.as_str(), sentence = refused.sentence, "refused");
+                    refused.response()
+                }
             }
         }
     }
 
-    async fn judged<B>(&self, request: Request<B>, peer: &Arc<str>, outcome: &mut Outcome) -> Result<Vec<u8>, Refused>
+    async fn judged<B>(
+        &self,
+        body: &mut B,
+        patience: Option<Duration>,
+        peer: &Arc<str>,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<u8>, Refused>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes> + Unpin,
     {
         let since = Instant::now();
-        if !matches!(request.uri().path(), "/authorize" | "/") {
-            return Err(Refused::new(Refusal::Path, "reviews are posted to `/authorize`"));
-        }
-        if request.method() != Method::POST {
-            return Err(Refused::new(Refusal::Method, "a review is posted"));
-        }
         let Ok(_place) = self.places.try_acquire() else {
             return Err(Refused::new(Refusal::Overload, "too many requests at once"));
         };
-        let patience = timeout::of(request.uri().query());
         let wait = patience.map_or(self.limits.body, |it| it.min(self.limits.body));
-        let content = time::timeout(wait, body::read(request.into_body(), self.limits.discard))
+        let content = time::timeout(wait, body::read(body, self.limits.discard))
             .await
             .map_err(|_| Refused::new(Refusal::Late, "the body did not arrive in time"))?;
         let Review { version, request } = match content {
@@ -138,6 +150,17 @@ impl Webhook {
         let reply = (self.judge)(Ask { request, peer: Arc::clone(peer), deadline });
         Ok(review::answer(version, reply.verdict, &reply.reason))
     }
+}
+
+/// How long the asker waits, if it says; a refusal, if this is nothing to judge.
+fn head<B>(request: &Request<B>) -> Result<Option<Duration>, Refused> {
+    if !matches!(request.uri().path(), "/authorize" | "/") {
+        return Err(Refused::new(Refusal::Path, "reviews are posted to `/authorize`"));
+    }
+    if request.method() != Method::POST {
+        return Err(Refused::new(Refusal::Method, "a review is posted"));
+    }
+    Ok(timeout::of(request.uri().query()))
 }
 
 /// Why there is no verdict, for the answer.

@@ -256,10 +256,12 @@ impl Plugins {
         let limit = left.map_or(plugin.bounds.patience, |left| left.min(plugin.bounds.patience));
         let answer = match self.slots.take(limit) {
             Some(slot) => {
+                let mut left = limit;
                 if slot.waited {
+                    left = limit.saturating_sub(begin.elapsed());
                     self.metrics.wait.observe(begin.elapsed().as_secs_f64());
                 }
-                plugin.decide(now, facts, request, Some(limit.saturating_sub(begin.elapsed())))
+                plugin.decide(now, facts, request, Some(left))
             }
             None => Err(Failed { kind: Failure::Busy, detail: "no sandbox was free in time".into() }),
         };

@@ -4,7 +4,6 @@ use crate::review::BODY;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use std::pin::pin;
 
 /// What arrived.
 pub(super) enum Content {
@@ -17,9 +16,8 @@ pub(super) enum Content {
 }
 
 /// Reads to the end, keeps at most [`BODY`] bytes, gives up when `discard` more were passed over.
-pub(super) async fn read<B: Body<Data = Bytes>>(body: B, discard: usize) -> Content {
-    let mut body = pin!(body);
-    let Some(first) = next(&mut body).await else { return Content::Whole(Bytes::new()) };
+pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(body: &mut B, discard: usize) -> Content {
+    let Some(first) = next(body).await else { return Content::Whole(Bytes::new()) };
     let Ok(first) = first else { return Content::Broken };
     if first.len() <= BODY && body.is_end_stream() {
         return Content::Whole(first);
@@ -27,7 +25,7 @@ pub(super) async fn read<B: Body<Data = Bytes>>(body: B, discard: usize) -> Cont
     let mut seen = first.len();
     let mut kept = Vec::new();
     keep(&mut kept, &first);
-    while let Some(piece) = next(&mut body).await {
+    while let Some(piece) = next(body).await {
         let Ok(piece) = piece else { return Content::Broken };
         seen = seen.saturating_add(piece.len());
         if seen > BODY.saturating_add(discard) {

@@ -17,7 +17,7 @@ const DENIED: &str = r#"{"kind":"SubjectAccessReview","apiVersion":"authorizatio
 
 /// A webhook whose judge denies everything and remembers what it was asked.
 struct World {
-    webhook: Webhook,
+    webhook: Arc<Webhook>,
     asked: Arc<Mutex<Vec<Ask>>>,
     registry: Registry,
 }
@@ -36,12 +36,12 @@ impl World {
     fn judged_by(judge: Arc<Judge>, limits: Limits, asked: Arc<Mutex<Vec<Ask>>>) -> World {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        World { webhook: Webhook::new(judge, limits, metrics), asked, registry }
+        World { webhook: Arc::new(Webhook::new(judge, limits, metrics)), asked, registry }
     }
 
-    async fn send<B: Body<Data = Bytes>>(&self, method: Method, uri: &str, body: B) -> (u16, String) {
+    async fn send<B: Body<Data = Bytes> + Unpin>(&self, method: Method, uri: &str, body: B) -> (u16, String) {
         let request = Request::builder().method(method).uri(uri).body(body).expect("a request");
-        let response = self.webhook.answer(request, &Arc::from("kube-apiserver")).await;
+        let response = self.webhook.clone().answer(request, Arc::from("kube-apiserver")).await;
         assert!(!response.headers().contains_key("retry-after"));
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.expect("a body").to_bytes();

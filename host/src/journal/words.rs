@@ -83,7 +83,7 @@ impl Words {
     }
 
     /// What has to be in the database before rows that say it.
-    pub(super) fn new(&self) -> Vec<(u32, Arc<str>)> {
+    pub(super) fn pending(&self) -> Vec<(u32, Arc<str>)> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).new.clone()
     }
 
@@ -112,12 +112,12 @@ mod tests {
         let words = Words::of(&Texts::from([(7, "wasmtime 48".into())]));
         let numbers = ["wasmtime 48", "wasmtime 49", "wasmtime 48", "wasmtime 49"].map(|text| word(&words, text));
         assert_eq!(numbers, [7, 8, 7, 8].map(Word::Kept));
-        let new = words.new();
+        let new = words.pending();
         assert_eq!(new, [(8, "wasmtime 49".into())]);
         // One more comes while that is written.
         assert_eq!(word(&words, "wasmtime 50"), Word::Kept(9));
         words.kept(&new);
-        assert_eq!(words.new(), [(9, "wasmtime 50".into())]);
+        assert_eq!(words.pending(), [(9, "wasmtime 50".into())]);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Code {
     pub(super) fn start(&self, bounds: &Bounds) -> Result<Instance<'_>, Failed> {
         let mut store = Store::new(self.linked.engine(), Ledger::new(bounds));
         Ledger::hold(&mut store);
-        bounds.refill(&mut store).map_err(|error| Failed::kind_of(&error, None))?;
+        bounds.grant(&mut store).map_err(|error| Failed::kind_of(&error, None))?;
         let raw = self.linked.instantiate(&mut store).map_err(|error| Failed::of(&error, &mut store))?;
         Ok(Instance { store, raw, exports: &self.exports })
     }

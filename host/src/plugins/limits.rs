@@ -49,10 +49,15 @@ impl Bounds {
         Bounds { fuel: fuel_left, deadline, patience, ..*self }
     }
 
-    /// Grants what a call may use up. Memory is not among it: that bound is the [`Ledger`]'s, for good.
+    /// Grants what a call may use up, once more. Memory is not among it: that bound is the [`Ledger`]'s, for good.
     pub(super) fn refill(&self, store: &mut Store<Ledger>) -> Result<()> {
-        store.set_epoch_deadline(ticks(self.deadline.min(self.patience)));
         store.data_mut().clock = Clock::start(self);
+        self.grant(store)
+    }
+
+    /// Grants it to a store whose clock has just been started.
+    pub(super) fn grant(&self, store: &mut Store<Ledger>) -> Result<()> {
+        store.set_epoch_deadline(ticks(self.deadline.min(self.patience)));
         store.set_hostcall_fuel(self.output);
         store.set_fuel(self.fuel)
     }

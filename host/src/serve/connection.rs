@@ -6,6 +6,7 @@ use super::{
     metrics::{Cause, DoorMetrics},
     tls,
 };
+use futures_util::FutureExt;
 use hyper::{Request, Response, body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -138,11 +139,9 @@ async fn speak<H, F, B, S>(
     let Agreed { activity, peer, retired } = agreed;
     let service = service_fn(|request| {
         let running = activity.request();
+        // Mapped and not awaited: an `async` block keeps what it awaits a second time.
         let answer = (shared.handler)(request, Arc::clone(&peer));
-        async move {
-            let response = answer.await;
-            Ok::<_, Infallible>(response.map(|body| Held::new(body, running)))
-        }
+        answer.map(|response| Ok::<_, Infallible>(response.map(|body| Held::new(body, running))))
     });
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
     let mut requests = pin!(http.serve_connection(io, service));
@@ -207,7 +206,7 @@ where
 {
     fn execute(&self, stream: F) {
         let kill = self.kill.clone();
-        // In a box, for a task is moved about as a whole, and this one is thousands of bytes.
+        // In a box, for a task is moved about as a whole.
         let stream = Box::pin(stream);
         self.tasks.spawn(async move {
             tokio::select! { biased; () = stream => {}, () = kill.cancelled() => {} }

@@ -90,7 +90,7 @@ impl Store {
 impl Store {
     /// Before the rows that say them, so that a reader who sees a row finds its words.
     async fn append_words(&mut self) -> Result<(), Fault> {
-        let new = self.words.new();
+        let new = self.words.pending();
         for (number, text) in &new {
             let insert = sqlx::query("INSERT INTO word (number, text) VALUES (?, ?) ON CONFLICT DO NOTHING");
             insert.bind(*number).bind(text.as_ref()).execute(self.connection().await?).await?;
