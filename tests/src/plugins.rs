@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use host::{
     config::{OnFailure, Role},
-    plugins::{Answer, Bounds, Failed, Plugin, Plugins, Spec, digest},
+    plugins::{Answer, Bounds, Cache, Failed, Plugin, Plugins, Spec, digest},
 };
 use prometheus_client::{encoding::text, registry::Registry};
 use serde_json::json;
@@ -330,6 +330,30 @@ fn a_decide_of_another_type_is_refused_before_it_is_asked() -> Result<()> {
     let other = r#"(type $verdict' (enum "no-opinion" "allow" "deny" "shrug"))"#;
     let refused = refused(spec(&[(r#"(type $verdict' (enum "no-opinion" "allow" "deny"))"#, other)])?)?;
     assert_eq!(refused, "match the component with the contract");
+    Ok(())
+}
+
+#[test]
+fn what_is_asked_seldom_has_its_type_checked_as_early() -> Result<()> {
+    for (interface, function) in [("approve-csr", "decide"), ("verify-peer", "verify")] {
+        let end = r#"  (export "pathgate:policy/authorize@1.0.0" (instance $authorize))"#;
+        let more = format!(
+            r#"{end} (instance $more (export "{function}" (func $describe)) (export "info" (type $info)))
+            (export "pathgate:policy/{interface}@1.0.0" (instance $more))"#
+        );
+        assert_eq!(refused(spec(&[(end, &more)])?)?, "match the component with the contract", "{interface}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_plugin_is_described_as_it_is_after_init() -> Result<()> {
+    let remembers = (INIT, r#"(result i32) (i32.store8 (i32.const 256) (i32.const 112)) (i32.const 80)"#);
+    let folder = tempfile::tempdir()?;
+    for start in ["cold", "warm"] {
+        let plugins = Plugins::new(Some(Cache::open(folder.path())?)).map_err(|error| anyhow!("{error:#}"))?;
+        assert_eq!(load(&plugins, spec(&[remembers])?)?.info.name, "poop", "{start}");
+    }
     Ok(())
 }
 

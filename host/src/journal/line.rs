@@ -64,7 +64,12 @@ impl Line {
 
     /// About what it takes in memory and in the database.
     pub(super) fn weight(&self) -> usize {
-        self.body.len().saturating_add(FIXED)
+        let texts = match &self.columns {
+            Columns::Decision(DecisionColumns { id, rule, user, .. }) => id.len() + rule.len() + user.len(),
+            Columns::Csr(CsrColumns { id, rule, user }) => id.len() + rule.len() + user.len(),
+            Columns::Gap | Columns::Event => 0,
+        };
+        self.body.len().saturating_add(texts).saturating_add(FIXED)
     }
 }
 
@@ -86,7 +91,7 @@ fn json(entry: &Said<'_>) -> Vec<u8> {
 }
 
 /// Most decisions fit without growing.
-const ORDINARY: usize = 1024;
+const ORDINARY: usize = 512;
 
 /// The columns and the places of all in memory.
 const FIXED: usize = 512;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
+    mem,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -44,6 +45,7 @@ struct Known {
     /// Those that are not in the database yet, ascending.
     new: Vec<(u32, Arc<str>)>,
     next: u32,
+    is_full: bool,
 }
 
 impl Words {
@@ -51,7 +53,7 @@ impl Words {
     pub(super) fn of(texts: &Texts) -> Words {
         let next = texts.keys().max().map_or(0, |last| last.saturating_add(1));
         let numbers = texts.iter().map(|(number, text)| (Arc::clone(text), *number)).collect();
-        Words(RwLock::new(Known { numbers, new: Vec::new(), next }))
+        Words(RwLock::new(Known { numbers, next, ..Known::default() }))
     }
 
     /// Puts a number in the place of a word. For words of the gate's own: what a caller says would fill the room.
@@ -73,6 +75,9 @@ impl Words {
             return Some(*number);
         }
         if known.numbers.len() >= MOST {
+            if !mem::replace(&mut known.is_full, true) {
+                tracing::info!("the journal has no room for new words: rows that say them are longer");
+            }
             return None;
         }
         let (number, text) = (known.next, Arc::<str>::from(text));
@@ -87,16 +92,17 @@ impl Words {
         self.0.read().unwrap_or_else(PoisonError::into_inner).new.clone()
     }
 
-    /// These are in the database now.
-    pub(super) fn kept(&self, words: &[(u32, Arc<str>)]) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).new.drain(..words.len());
+    /// So many of them are in the database now.
+    pub(super) fn kept(&self, count: usize) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).new.drain(..count);
     }
 }
 
 /// Shorter ones take no less room as numbers.
 const SHORT: usize = 8;
 
-/// A thousand changes of configuration. What comes after is written out in each row.
+/// Each change of a plugin or its config adds one or two, a changed list of revoked credentials too, and none is ever taken away. What
+/// comes after is written out in each row.
 const MOST: usize = 4_096;
 
 #[cfg(test)]
@@ -116,7 +122,7 @@ mod tests {
         assert_eq!(new, [(8, "wasmtime 49".into())]);
         // One more comes while that is written.
         assert_eq!(word(&words, "wasmtime 50"), Word::Kept(9));
-        words.kept(&new);
+        words.kept(new.len());
         assert_eq!(words.pending(), [(9, "wasmtime 50".into())]);
     }
 

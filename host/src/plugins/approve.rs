@@ -84,7 +84,8 @@ impl Instance<'_> {
         };
         let Instance { store, raw, .. } = self;
         let answer = lend(now, question, |arguments| {
-            typed::<Arguments<'_>, (WitOutcome,)>(raw, store, index)?.call(&mut *store, arguments)
+            // SAFETY: these are the types of `check`.
+            unsafe { typed::<Arguments<'_>, (WitOutcome,)>(raw, store, index) }?.call(&mut *store, arguments)
         });
         answer.map(|(outcome,)| outcome).map_err(|error| Failed::of(&error, &mut self.store))
     }

@@ -66,6 +66,13 @@ impl Code {
         Code::kept(sandbox, cache, key).unwrap_or(Ok(code))
     }
 
+    /// The same code once more, with no memory that was ever used.
+    pub(super) fn again(&self, sandbox: &Sandbox) -> Result<Code, LoadError> {
+        let bytes = self.linked.component().serialize().map_err(LoadError::Compile)?;
+        // SAFETY: the bytes come from this very engine, a line above.
+        Code::link(sandbox, unsafe { Component::deserialize(&sandbox.engine, bytes) }.map_err(LoadError::Compile)?)
+    }
+
     /// Checks what a component imports and exports.
     pub(super) fn link(sandbox: &Sandbox, component: Component) -> Result<Code, LoadError> {
         let engine = &sandbox.engine;
@@ -130,17 +137,19 @@ pub(super) struct Instance<'a> {
     pub(super) exports: &'a Exports,
 }
 
-/// What `init` answers.
+/// What `describe` and `init` answer, and what `decide` is asked.
+type Description = (WitInfo,);
 type Outcome = (Result<(), Vec<WitFault>>,);
+type Question<'a> = (WitContext<'a>, WitRequest<'a>);
 
 impl Instance<'_> {
     /// Whether every function has the type that the contract gives it.
     fn check(&mut self) -> wasmtime::Result<()> {
         let Instance { store, raw, exports } = self;
-        raw.get_typed_func::<(), (WitInfo,)>(&mut *store, &exports.describe)?;
+        raw.get_typed_func::<(), Description>(&mut *store, &exports.describe)?;
         raw.get_typed_func::<(&str,), Outcome>(&mut *store, &exports.init)?;
         if let Some(decide) = &exports.authorize {
-            raw.get_typed_func::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(&mut *store, decide)?;
+            raw.get_typed_func::<Question<'_>, (WitAnswer,)>(&mut *store, decide)?;
         }
         if let Some(decide) = &exports.approve {
             raw.get_typed_func::<approve::Arguments<'_>, (WitOutcome,)>(&mut *store, decide)?;
@@ -152,13 +161,15 @@ impl Instance<'_> {
     }
 
     pub(super) fn describe(&mut self) -> Result<WitInfo, Failed> {
-        let call = typed::<(), (WitInfo,)>(&self.raw, &mut self.store, &self.exports.describe);
+        // SAFETY: these are the types of `check`.
+        let call = unsafe { typed::<(), Description>(&self.raw, &mut self.store, &self.exports.describe) };
         let answer = call.and_then(|call| call.call(&mut self.store, ()));
         answer.map(|(info,)| info).map_err(|error| Failed::of(&error, &mut self.store))
     }
 
     pub(super) fn init(&mut self, config: &str) -> Result<Result<(), Vec<WitFault>>, Failed> {
-        let call = typed::<(&str,), Outcome>(&self.raw, &mut self.store, &self.exports.init);
+        // SAFETY: these are the types of `check`.
+        let call = unsafe { typed::<(&str,), Outcome>(&self.raw, &mut self.store, &self.exports.init) };
         let answer = call.and_then(|call| call.call(&mut self.store, (config,)));
         answer.map(|(outcome,)| outcome).map_err(|error| Failed::of(&error, &mut self.store))
     }
@@ -174,8 +185,9 @@ impl Instance<'_> {
         };
         let Instance { store, raw, .. } = self;
         let answer = bindings::lend(now, facts, request, |context, request| {
-            typed::<(WitContext<'_>, WitRequest<'_>), (WitAnswer,)>(raw, store, index)?
-                .call(&mut *store, (context, request))
+            // SAFETY: these are the types of `check`.
+            let call = unsafe { typed::<Question<'_>, (WitAnswer,)>(raw, store, index) }?;
+            call.call(&mut *store, (context, request))
         });
         answer.map(|(answer,)| answer).map_err(|error| Failed::of(&error, &mut self.store))
     }
@@ -191,7 +203,10 @@ impl Instance<'_> {
 }
 
 /// A function of an instance, without another look at its type: comparing records takes longer than passing them.
-pub(super) fn typed<P, R>(
+///
+/// # Safety
+/// `P` and `R` are what [`Instance::check`] has found this function to have, as it has for every [`Code`].
+pub(super) unsafe fn typed<P, R>(
     raw: &Raw,
     store: &mut Store<Ledger>,
     index: &ComponentExportIndex,
@@ -201,6 +216,6 @@ where
     R: ComponentNamedList + Lift,
 {
     let function = raw.get_func(store, index).ok_or_else(|| wasmtime::Error::msg("no such function"))?;
-    // SAFETY: `index` is of the component that `raw` is made from, and `Code::link` has checked its type.
+    // SAFETY: as the caller promises.
     Ok(unsafe { TypedFunc::new_unchecked(function) })
 }

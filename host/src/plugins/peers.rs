@@ -119,7 +119,8 @@ impl Instance<'_> {
             attributes: &facts,
         };
         let Instance { store, raw, .. } = self;
-        let call = typed::<Arguments<'_>, Answer>(raw, store, index);
+        // SAFETY: these are the types of `check`.
+        let call = unsafe { typed::<Arguments<'_>, Answer>(raw, store, index) };
         let answer = call.and_then(|call| call.call(&mut *store, (WitContext::new(now, &[]), shown)));
         let (answer,) = answer.map_err(|error| Failed::of(&error, &mut self.store))?;
         if answer.size() > bounds.output {

@@ -285,21 +285,12 @@ fn compile(
     spec: &Spec,
     config: &str,
 ) -> Result<(Code, Option<Code>, Info), LoadError> {
-    let mut prepared = None;
-    let make = || {
-        let (snapshot, _) = prepared.insert(prepare(sandbox, spec, config)?);
-        Code::compile(sandbox, snapshot)
-    };
-    let mut code = Code::cached(sandbox, cache, key, make)?;
-    let (snapshot, info) = match prepared {
-        Some((snapshot, info)) => (Some(snapshot), info),
-        None => {
-            // The pages that this writes would be written back after each decision. They go with the code that wrote them.
-            let info = describe(&code)?;
-            code = Code::kept(sandbox, cache, key).unwrap_or(Ok(code))?;
-            (None, info)
-        }
-    };
+    let mut snapshot = None;
+    let code =
+        Code::cached(sandbox, cache, key, || Code::compile(sandbox, snapshot.insert(prepare(sandbox, spec, config)?)))?;
+    let info = describe(&code)?;
+    // The pages that this wrote would be written back after each decision. They go with the code that wrote them.
+    let code = Code::kept(sandbox, cache, key).unwrap_or_else(|| code.again(sandbox))?;
     if !code.can_authorize() || code.imports().is_empty() {
         return Ok((code, None, info));
     }
@@ -310,19 +301,19 @@ fn compile(
     if !encode::can_narrow(&spec.component) {
         return Ok((code, None, info));
     }
-    let snapshot = snapshot.map_or_else(|| prepare(sandbox, spec, config).map(|(snapshot, _)| snapshot), Ok)?;
+    let snapshot = snapshot.map_or_else(|| prepare(sandbox, spec, config), Ok)?;
     let narrow = encode::narrow(&snapshot).ok().flatten();
     let narrow = narrow.map(|narrow| Code::cached(sandbox, cache, &key, || Code::compile(sandbox, &narrow)));
     Ok((code, narrow.transpose()?, info))
 }
 
-/// What happens once for a component and a config: everything that could be wrong is found here.
-fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<(Vec<u8>, Info), LoadError> {
+/// What happens once for a component and a config: everything that could be wrong is found here. Answers the snapshot.
+fn prepare(sandbox: &Sandbox, spec: &Spec, config: &str) -> Result<Vec<u8>, LoadError> {
     let instrumented = Instrumented::new(sandbox, &spec.component)?;
     let info = describe(&instrumented.code)?;
     check(&info.schema, &spec.config)?;
     cases::run(&instrumented.code, &Asks::parse(&info.asks)?, &cases::embedded(&spec.component)?)?;
-    Ok((instrumented.initialise(config)?, info))
+    instrumented.initialise(config)
 }
 
 /// Runs the cases that a component carries, and these besides.

@@ -4,7 +4,6 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    ops::Range,
     ptr,
 };
 
@@ -38,12 +37,10 @@ impl Scratch {
 
     fn settle(&self) {
         self.free.iter().for_each(|list| list.set(ptr::null_mut()));
-        let next = self.next.get().next_multiple_of(PAGE);
-        if self.end.get().saturating_sub(next) < ENOUGH {
+        if self.end.get().saturating_sub(self.next.get()) < ENOUGH {
             self.more();
-        } else {
-            self.next.set(next);
         }
+        self.next.set(self.next.get().next_multiple_of(PAGE));
     }
 
     /// The list of this size, and the size of its blocks; none for the system's.
@@ -66,37 +63,14 @@ impl Scratch {
     /// Takes a chunk from the system; what was left of the one before is lost.
     #[cold]
     fn more(&self) -> Option<()> {
-        let chunk = chunk(self.end.get() == 0)?;
-        self.next.set(chunk.start);
-        self.end.set(chunk.end);
+        let layout = Layout::from_size_align(CHUNK, ALIGN).ok()?;
+        // SAFETY: the layout has a size.
+        let chunk = unsafe { System.alloc(layout) }.expose_provenance();
+        let end = chunk.checked_add(CHUNK).filter(|_| chunk != 0)?;
+        self.next.set(chunk);
+        self.end.set(end);
         Some(())
     }
-}
-
-/// New memory. The first is what the linker left over of the last page, which nobody else uses: the host has to look at every page
-/// of a memory after each call.
-#[cfg(target_arch = "wasm32")]
-fn chunk(is_first: bool) -> Option<Range<usize>> {
-    use core::arch::wasm32::memory_grow;
-    unsafe extern "C" {
-        /// Where static data ends, as the linker says it.
-        static __heap_base: u8;
-    }
-    let start = (&raw const __heap_base).expose_provenance().next_multiple_of(ALIGN);
-    let rest = start..start.next_multiple_of(CHUNK);
-    if is_first && rest.len() >= ENOUGH {
-        return Some(rest);
-    }
-    // It says -1 where there is no more.
-    let page = Some(memory_grow(0, 1)).filter(|page| *page != usize::MAX)?;
-    Some(page.checked_mul(CHUNK)?..page.checked_add(1)?.checked_mul(CHUNK)?)
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn chunk(_: bool) -> Option<Range<usize>> {
-    // SAFETY: the layout has a size.
-    let start = unsafe { System.alloc(Layout::from_size_align(CHUNK, ALIGN).ok()?) }.expose_provenance();
-    Some(start..start.checked_add(CHUNK)?).filter(|_| start != 0)
 }
 
 // SAFETY: a block is the system's, or was cut from a chunk that never goes back; which of them, its layout says alone. It is as large
@@ -146,9 +120,10 @@ unsafe impl GlobalAlloc for Scratch {
     }
 }
 
-/// A page of WebAssembly.
-const CHUNK: usize = 64 << 10;
-/// What is left of a page is used if it is as much as this: an ordinary call takes less.
+/// The system takes pages of 64 KiB: two chunks and what it keeps of them fit into one. The host looks at every page of a memory after
+/// each call.
+const CHUNK: usize = 31 << 10;
+/// What is left of a chunk is used if it is as much as this: an ordinary call takes less.
 const ENOUGH: usize = 16 << 10;
 /// What the host's system counts memory in, mostly.
 const PAGE: usize = 4 << 10;

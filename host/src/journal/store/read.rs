@@ -53,14 +53,21 @@ impl Reader {
     /// Connects when first asked.
     pub(in crate::journal) fn of(place: &Place) -> Reader {
         let options = SqliteConnectOptions::new().filename(&place.file).read_only(true).disable_statement_logging();
+        let texts = Arc::<RwLock<Arc<Texts>>>::default();
+        let forgotten = Arc::clone(&texts);
         let pool = SqlitePoolOptions::new()
+            // By now it may be another file.
+            .after_connect(move |_, _| {
+                forgotten.write().unwrap_or_else(PoisonError::into_inner).clone_from(&Arc::default());
+                Box::pin(async { Ok(()) })
+            })
             // Each is a thread and 2 MB of cache; what is read is small, and a queue is better than more of them.
             .max_connections(3)
             .acquire_timeout(Duration::from_secs(10))
             .idle_timeout(Duration::from_secs(30))
             // SQLite's connections do not break by waiting.
             .test_before_acquire(false);
-        Reader { pool: pool.connect_lazy_with(options), texts: Arc::default() }
+        Reader { pool: pool.connect_lazy_with(options), texts }
     }
 
     /// The rows after this one, ascending; at most `limit` and [`Reader::PAGE`].
