@@ -165,6 +165,21 @@ impl Plugins {
         })
     }
 
+    /// What one test has compiled the others find, and the next run does, until the program of the tests is another.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Plugins {
+        static FOLDER: std::sync::LazyLock<std::path::PathBuf> = std::sync::LazyLock::new(|| {
+            let program = std::env::current_exe().expect("a program");
+            let folder = program.with_extension("compiled");
+            let made = |path: &std::path::Path| path.metadata().and_then(|about| about.modified());
+            if made(&folder).is_ok_and(|of_folder| made(&program).is_ok_and(|of_program| of_folder < of_program)) {
+                std::fs::remove_dir_all(&folder).expect("the folder goes");
+            }
+            folder
+        });
+        Plugins::new(Some(Cache::open(&FOLDER).expect("a folder"))).expect("an engine")
+    }
+
     /// Plugins that never rest, however often they fail: for questions from another time, where every one counts.
     pub fn restless(self) -> Plugins {
         Plugins { rest: false, ..self }

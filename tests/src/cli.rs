@@ -340,7 +340,7 @@ fn pathgate(arguments: &[&str], stdin: &str) -> Result<Output> {
 
 fn command(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(world::pathgate()?);
-    command.args(arguments).current_dir(world::repository()).env("PATHGATE_CACHE_DIR", CACHE);
+    command.args(arguments).current_dir(world::repository()).env("PATHGATE_CACHE_DIR", crate::gate::CACHE);
     Ok(command)
 }
 
@@ -421,8 +421,6 @@ plugins:
 ";
 const LOOP: &str = include_str!("../fixtures/plugins/loop.wat");
 const LOOPS: &str = "(loop $again (br $again)) (i32.const 144)";
-/// Compiled plugins stay out of the home folder of whoever runs the tests.
-const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pathgate-cache");
 /// A debug build that compiles its plugins on a busy machine.
 const SOON: Duration = Duration::from_secs(120);
 /// The SDK and what it stands on, on a busy machine.

@@ -136,7 +136,7 @@ fn judge(draft: &Draft) -> Result<CsrDecision> {
 /// A judge with the built-in plugin of this config, which is loaded once, and a cluster; none if it is empty.
 fn gate(config: &Value, cluster: &[Value]) -> Result<(Judge, Arc<Set>)> {
     static PLUGINS: LazyLock<Option<Arc<Plugins>>> =
-        LazyLock::new(|| Plugins::new(Cache::open(CACHE.as_ref()).ok()).map(Arc::new).ok());
+        LazyLock::new(|| Plugins::new(Cache::open(crate::gate::CACHE.as_ref()).ok()).map(Arc::new).ok());
     static SETS: LazyLock<std::sync::Mutex<BTreeMap<String, Arc<Set>>>> = LazyLock::new(Default::default);
     let plugins = PLUGINS.clone().context("start the sandbox engine")?;
     let mut sets = SETS.lock().map_err(|_| anyhow!("another test failed"))?;
@@ -173,7 +173,5 @@ fn list(items: &[Value]) -> Result<String> {
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
 }
 
-/// Compiling a plugin takes seconds, and a config is a plugin of its own.
-const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pathgate-cache");
 /// 2026-02-01, in milliseconds.
 const NOW: u64 = 1_769_904_000_000;

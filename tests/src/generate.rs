@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow, ensure};
 use host::{
     paths::{self, Names},
-    plugins::{Plugins, Spec, builtin},
+    plugins::{Cache, Plugins, Spec, builtin},
     review,
 };
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ fn match_conditions_skip_nothing_that_a_plugin_is_asked_about() -> Result<()> {
     let Some(configs) = configs()? else { return world::skip("evaluating CEL as kube-apiserver does needs go") };
     let folder = Folder::new()?;
     let kubeconfig = folder.kubeconfig("https://127.0.0.1:9443/authorize")?;
-    let plugins = Plugins::new(None).map_err(|error| anyhow!("{error:#}"))?;
+    let plugins = Plugins::new(Cache::open(crate::gate::CACHE.as_ref()).ok()).map_err(|error| anyhow!("{error:#}"))?;
     let (mut lines, mut requests, mut refused) = (String::new(), Vec::new(), 0);
     for component in builtin().values() {
         for it in plugins.run_cases(component, Vec::new())? {
@@ -294,11 +294,10 @@ fn check(arguments: &[&str]) -> Result<(Option<i32>, Vec<String>)> {
 /// Runs the real command in the repository's root.
 fn pathgate(arguments: &[&str], stdin: &str) -> Result<Output> {
     let mut command = Command::new(world::pathgate()?);
-    command.args(arguments).current_dir(world::repository()).env("PATHGATE_CACHE_DIR", CACHE);
+    command.args(arguments).current_dir(world::repository()).env("PATHGATE_CACHE_DIR", crate::gate::CACHE);
     run(&mut command, stdin.as_bytes(), SOON)
 }
 
 const GATE: &str = "deploy/gate.yaml";
-const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pathgate-cache");
 /// A debug build that compiles its plugins on a busy machine.
 const SOON: Duration = Duration::from_secs(120);

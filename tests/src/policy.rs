@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, ensure};
 use generated::request;
 use host::{
     paths::{self, Names},
-    plugins::{Answer, Plugin, Plugins, Spec, builtin},
+    plugins::{Answer, Cache, Plugin, Plugins, Spec, builtin},
 };
 use native::{NATIVE, Native};
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -137,7 +137,8 @@ fn load() -> Result<Vec<Pair>> {
 }
 
 fn load_with(config: impl Fn(&str) -> Value) -> Result<Vec<Pair>> {
-    let plugins = Arc::new(Plugins::new(None).map_err(|error| anyhow!("{error}"))?);
+    let plugins =
+        Arc::new(Plugins::new(Cache::open(crate::gate::CACHE.as_ref()).ok()).map_err(|error| anyhow!("{error}"))?);
     let components = builtin();
     let pair = |native: &'static Native| {
         let component = components.get(native.name).ok_or_else(|| anyhow!("no component `{}`", native.name))?;

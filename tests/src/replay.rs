@@ -108,7 +108,7 @@ fn replay_exits_by_what_it_could_tell() -> Result<()> {
 
 fn replay(arguments: &[&str], stdin: &str) -> Result<Output> {
     let mut command = Command::new(world::pathgate()?);
-    command.arg("replay").args(arguments).env("PATHGATE_CACHE_DIR", CACHE);
+    command.arg("replay").args(arguments).env("PATHGATE_CACHE_DIR", crate::gate::CACHE);
     run(&mut command, stdin.as_bytes(), SOON)
 }
 
@@ -160,7 +160,5 @@ fn event(user: &str, uri: &str, object: &Value) -> String {
 
 const RULE: &str = "apiserver_to_kubelet/nodes-proxy";
 const HEAD: &str = "apiVersion: pathgate.io/v1alpha1\nkind: Gate\n";
-/// Compiled plugins stay out of the home folder of whoever runs the tests.
-const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pathgate-cache");
 /// A debug build that compiles its plugins on a busy machine.
 const SOON: Duration = Duration::from_secs(120);

@@ -11,7 +11,7 @@ use host::{
     bundle::{self, Kind},
     judge::{self, Judged},
     peer::{Name, Outcome, Peer, Role, Verdict},
-    plugins::{Plugins, Verifier, builtin},
+    plugins::{Cache, Plugins, Verifier, builtin},
 };
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn verifier(plugins: &Plugins, path: &str) -> Result<Verifier> {
 }
 
 fn sandboxes() -> Result<Plugins> {
-    Plugins::new(None).map_err(|error| anyhow!("{error:#}"))
+    Plugins::new(Cache::open(crate::gate::CACHE.as_ref()).ok()).map_err(|error| anyhow!("{error:#}"))
 }
 
 fn pem(ders: &[Vec<u8>], kind: Kind) -> Vec<String> {

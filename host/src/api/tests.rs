@@ -47,7 +47,7 @@ impl World {
 
     async fn open(directory: TempDir, stage: Option<Stage>) -> World {
         let (journal, writer) = open(&directory).await;
-        let plugins = Arc::new(Plugins::new(None).expect("an engine"));
+        let plugins = Arc::new(Plugins::for_tests());
         let component = builtin()["apiserver_to_kubelet"];
         let spec = Spec::new("apiserver_to_kubelet", component, serde_json::json!({}));
         let set = plugins.activate(plugins.prepare(vec![spec]).expect("it loads"));

@@ -302,7 +302,7 @@ mod tests {
         );
         fs::write(&file, &text).expect("the configuration");
         let config = Config::parse(&text, "gate.yaml").expect("a configuration");
-        let plugins = Arc::new(Plugins::new(None).expect("an engine"));
+        let plugins = Arc::new(Plugins::for_tests());
         let judge = Arc::new(Judge::new(plugins.clone(), None, crate::inventory::Inventory::default()));
         activate(&plugins, &judge, specs(&config).expect("a module").0).expect("a set");
         let stamps = stamps(&config);

@@ -158,7 +158,7 @@ impl World {
     }
 
     fn with(specs: Vec<Spec>) -> World {
-        let plugins = Arc::new(Plugins::new(None).unwrap());
+        let plugins = Arc::new(Plugins::for_tests());
         plugins.activate(plugins.prepare(specs).unwrap_or_else(|faults| panic!("{faults:?}")));
         World { judge: Judge::new(plugins.clone(), None, Inventory::default()), plugins }
     }

@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 use wasmtime::component::Component;
 
@@ -42,7 +43,10 @@ impl Cache {
     /// Keeps it. A failure only means that the next start compiles again.
     pub(super) fn store(&self, key: &str, code: &[u8]) -> io::Result<()> {
         use io::Write;
-        let temporary = self.folder.join(format!("{key}.{}", std::process::id()));
+        static STORED: AtomicU64 = AtomicU64::new(0);
+        // Of this process and of this call: the same plugin may be compiled twice at once.
+        let (process, call) = (std::process::id(), STORED.fetch_add(1, Ordering::Relaxed));
+        let temporary = self.folder.join(format!("{key}.{process}.{call}"));
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         let written = file.write_all(code).and_then(|()| fs::rename(&temporary, self.folder.join(key)));
         if written.is_err() {

@@ -5,7 +5,7 @@ use wire::{Target, Verdict};
 
 #[test]
 fn every_built_in_plugin_passes_its_own_cases() {
-    let plugins = Plugins::new(None).unwrap();
+    let plugins = Plugins::for_tests();
     for (name, component) in builtin() {
         let outcomes = plugins.run_cases(component, Vec::new()).unwrap();
         let faults: Vec<_> = outcomes.iter().filter_map(|it| it.fault.as_ref()).collect();
@@ -15,7 +15,7 @@ fn every_built_in_plugin_passes_its_own_cases() {
 
 #[test]
 fn a_plugin_answers_the_same_without_its_imports() {
-    let plugins = Plugins::new(None).unwrap();
+    let plugins = Plugins::for_tests();
     // By the fuel alone: other tests keep the processor busy.
     let bounds = Bounds { deadline: Bounds::INIT.deadline, ..Bounds::DECISION };
     for (name, component) in builtin() {
@@ -42,7 +42,7 @@ fn a_plugin_answers_the_same_without_its_imports() {
 
 #[test]
 fn no_case_comes_near_the_fuel_limit() {
-    let plugins = Plugins::new(None).unwrap();
+    let plugins = Plugins::for_tests();
     for (name, component) in builtin() {
         let outcomes = plugins.run_cases(component, Vec::new()).unwrap();
         let most = outcomes.iter().map(|it| it.fuel).max().unwrap();
@@ -63,7 +63,7 @@ fn the_longest_revocation_list_with_the_longest_reasons_fits_into_its_plugin() {
     assert_eq!(list.check(), Ok(()));
     let mut spec = built_in("revocation", list.merge_into(&json!({})).unwrap());
     spec.bounds.memory = MAX_MEMORY;
-    Plugins::new(None).unwrap().load(spec).unwrap();
+    Plugins::for_tests().load(spec).unwrap();
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_case_that_no_longer_holds_keeps_the_plugin_out() {
     }]);
     let component = encode::encode(&without_cases("apiserver_to_kubelet")).unwrap();
     let component = encode::with_cases(component, &case.to_string());
-    let refused = Plugins::new(None).unwrap().load(spec("apiserver_to_kubelet", &component, json!({})));
+    let refused = Plugins::for_tests().load(spec("apiserver_to_kubelet", &component, json!({})));
     let Err((_, LoadError::Case { description, fault })) = refused else { panic!("it was loaded") };
     let expected = "expected no-opinion, got deny by `nodes-proxy`";
     assert_eq!((description.as_str(), fault.as_str()), ("nodes/proxy is open to all", expected));
@@ -84,7 +84,7 @@ fn a_case_that_no_longer_holds_keeps_the_plugin_out() {
 #[test]
 fn a_config_that_the_schema_refuses_is_named_by_its_pointer() {
     let refused =
-        Plugins::new(None).unwrap().load(built_in("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": ["a", 7]}})));
+        Plugins::for_tests().load(built_in("apiserver_to_kubelet", json!({"allow": {"nodes-proxy": ["a", 7]}})));
     let Err((_, LoadError::Config(faults))) = refused else { panic!("it was loaded") };
     let pointers: Vec<_> = faults.iter().map(|(pointer, _)| pointer.as_str()).collect();
     assert_eq!(pointers, ["/allow/nodes-proxy/1"]);
@@ -92,7 +92,7 @@ fn a_config_that_the_schema_refuses_is_named_by_its_pointer() {
 
 #[test]
 fn a_plugin_that_did_not_change_is_kept_when_another_does() {
-    let plugins = Plugins::new(None).unwrap();
+    let plugins = Plugins::for_tests();
     let node = built_in("node_to_apiserver", json!({}));
     let before =
         plugins.activate(plugins.prepare(vec![node.clone(), built_in("apiserver_to_kubelet", json!({}))]).unwrap());
@@ -104,7 +104,7 @@ fn a_plugin_that_did_not_change_is_kept_when_another_does() {
 
 #[test]
 fn one_bad_plugin_of_a_set_changes_nothing() {
-    let plugins = Plugins::new(None).unwrap();
+    let plugins = Plugins::for_tests();
     let good = built_in("node_to_apiserver", json!({}));
     plugins.activate(plugins.prepare(vec![good.clone()]).unwrap());
     let refused = plugins.prepare(vec![good, spec("broken", b"\0asm", json!({}))]);

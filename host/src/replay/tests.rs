@@ -19,7 +19,7 @@ struct World {
 fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
-        let plugins = Arc::new(Plugins::new(None).unwrap());
+        let plugins = Arc::new(Plugins::for_tests());
         let spec = Spec::new("apiserver_to_kubelet", builtin()["apiserver_to_kubelet"], json!({}));
         let set = plugins.activate(plugins.prepare(vec![spec]).map_err(|it| format!("{it:?}")).unwrap());
         World { judge: Judge::new(plugins, None, Inventory::default()), set }

@@ -1,7 +1,7 @@
 //! `pathgate csr`, from outside.
 
 use super::{
-    CACHE, cluster,
+    cluster,
     draft::{Draft, bootstrap, serving},
     list,
 };
@@ -81,6 +81,6 @@ fn input_at_fault_is_told_with_its_place() -> Result<()> {
 
 fn pathgate(arguments: &[&str], stdin: &str) -> Result<Output> {
     let mut command = Command::new(world::pathgate()?);
-    command.args(arguments).current_dir(world::repository()).env("PATHGATE_CACHE_DIR", CACHE);
+    command.args(arguments).current_dir(world::repository()).env("PATHGATE_CACHE_DIR", crate::gate::CACHE);
     run(&mut command, stdin.as_bytes(), Duration::from_secs(120))
 }
