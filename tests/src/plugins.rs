@@ -257,6 +257,17 @@ fn a_component_that_is_wired_otherwise_than_ours_is_left_whole() -> Result<()> {
 }
 
 #[test]
+fn what_frees_an_answer_is_no_part_of_a_component() -> Result<()> {
+    let text = digests()?;
+    let (rest, _) = text.rsplit_once(')').context("no end")?;
+    let frees = r#"(func (export "cabi_post_pathgate:policy/plugin@1.0.0#describe") (param i32))"#;
+    let module = wat::parse_str(format!("{rest} {frees})"))?;
+    let says = |bytes: &[u8]| bytes.windows(10).any(|it| it == b"cabi_post_");
+    assert_eq!((says(&module), says(&encode::encode(&module)?)), (true, false));
+    Ok(())
+}
+
+#[test]
 fn a_crypto_of_another_version_is_no_crypto() -> Result<()> {
     let refused = refused(spec(&[("(component\n", &CRYPTO.replace("@1.0.0", "@1.1.0"))])?)?;
     assert_eq!(refused, "component imports `pathgate:policy/crypto@1.1.0`: plugins import nothing but `crypto`");

@@ -41,6 +41,24 @@ fn a_plugin_answers_the_same_without_its_imports() {
 }
 
 #[test]
+fn an_ordinary_question_does_not_grow_the_memory() {
+    let plugins = Plugins::for_tests();
+    for (name, component) in builtin() {
+        let plugin = plugins.load(built_in(name, json!({}))).unwrap();
+        let Some(narrow) = &plugin.narrow else { continue };
+        // As little as it starts with.
+        let mut sizes = (1..128).map(|pages| Bounds { memory: pages << 16, ..Bounds::INIT });
+        let bounds = sizes.find(|bounds| narrow.start(bounds).is_ok()).unwrap();
+        for case in cases::embedded(component).unwrap().into_iter().filter(|case| case.config.is_none()) {
+            let request = crate::review::from_spec(&case.request).unwrap();
+            let facts: Vec<_> = case.facts.into_iter().collect();
+            let answer = narrow.start(&bounds).unwrap().decide(case.now, &facts, &request);
+            assert!(answer.is_ok(), "{name}: {}", case.description);
+        }
+    }
+}
+
+#[test]
 fn no_case_comes_near_the_fuel_limit() {
     let plugins = Plugins::for_tests();
     for (name, component) in builtin() {

@@ -6,6 +6,28 @@ pub(in crate::journal) async fn complaints(reader: &Reader) -> Vec<String> {
     sqlx::query_scalar("PRAGMA integrity_check").fetch_all(reader.pool()).await.expect("it checks")
 }
 
+/// A journal as schema 3 left it, with this one decision.
+pub(in crate::journal) async fn of_schema_3(directory: &Path, decision: &wire::Decision) {
+    let options = SqliteConnectOptions::new().filename(directory.join("journal.db")).create_if_missing(true);
+    let mut connection = options.connect().await.expect("it connects");
+    migrate(&mut connection, &MIGRATIONS[..3], 0).await.expect("it migrates");
+    let insert = "INSERT INTO entry (at, kind, id, path, source, traversal, verdict, rule, user, body) \
+                  VALUES (?, 'decision', ?, ?, ?, ?, ?, ?, ?, ?)";
+    let body = serde_json::json!({"decision": decision}).to_string().into_bytes();
+    let insert = sqlx::query(insert)
+        .bind(signed(decision.at))
+        .bind(&decision.id)
+        .bind(decision.path.as_str())
+        .bind(decision.source.as_str())
+        .bind(decision.traversal.as_str())
+        .bind(decision.verdict.as_str())
+        .bind(&decision.rule)
+        .bind(&decision.request.user)
+        .bind(body);
+    insert.execute(&mut connection).await.expect("it writes");
+    connection.close().await.expect("it closes");
+}
+
 fn place(directory: &Path) -> Place {
     Place::parse(&format!("sqlite://{}/journal.db", directory.display())).expect("a good url")
 }

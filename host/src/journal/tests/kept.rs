@@ -77,14 +77,19 @@ async fn words_that_came_after_a_reader_began_are_found() {
     assert_eq!(words.ok(), Some(7_i64));
 }
 
-/// Schema 3 kept the whole, with its columns beside it.
 #[tokio::test]
-async fn a_decision_that_was_kept_whole_is_read() {
-    let bench = Bench::new().await.running();
-    let body = serde_json::to_vec(&entry(1)).expect("it serialises");
-    let insert = sqlx::query("INSERT INTO entry (at, kind, body) VALUES (1, 'decision', ?)");
-    insert.bind(body).execute(&database(&bench).await).await.expect("it writes");
-    assert_eq!(bench.entries().await, [entry(1)]);
+async fn a_journal_that_kept_decisions_whole_goes_on() {
+    let directory = tempfile::tempdir().expect("a directory for the test");
+    store::tests::of_schema_3(directory.path(), &decision(1)).await;
+    let (journal, writer) = open(directory.path(), 64, || NOW).await.expect("it is brought up to date");
+    let bench = Bench { directory, journal, writer: Some(writer), tasks: JoinSet::new() }.running();
+    assert_eq!(bench.journal.record(ordinary(2)), Recorded::Queued);
+    bench.close().await.expect("the journal closes");
+    let rows = [entry(1), Entry::Decision(Box::new(ordinary(2)))];
+    assert_eq!(bench.entries().await, rows);
+    let search = Search { columns: vec![("verdict", "deny"), ("source", "user")], limit: 10, ..Search::default() };
+    let found = bench.journal.reader().search(&search).await.expect("it reads");
+    assert_eq!(found.into_iter().rev().map(|row| row.entry).collect::<Vec<_>>(), rows);
 }
 
 #[tokio::test]
