@@ -219,7 +219,7 @@ async fn connect(place: &Place, durability: Durability) -> Result<SqliteConnecti
     };
     let options = SqliteConnectOptions::new()
         .filename(&place.file)
-        // For a new file. A decision takes about 0.6 kB: of SQLite's 4096 bytes more would be left over.
+        // For a new file. A decision takes about 0.7 kB: of SQLite's 4096 bytes more would be left over.
         .page_size(8192)
         .synchronous(synchronous)
         .busy_timeout(BUSY)
