@@ -61,7 +61,7 @@ impl Cache {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut engine = DefaultHasher::new();
         sandbox.engine.precompile_compatibility_hash().hash(&mut engine);
-        let text = format!("1 {component} {config} {:x} {}", engine.finish(), env!("CARGO_PKG_VERSION"));
+        let text = format!("2 {component} {config} {:x} {}", engine.finish(), env!("CARGO_PKG_VERSION"));
         digest(text.as_bytes())
     }
 }

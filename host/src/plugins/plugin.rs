@@ -286,8 +286,11 @@ fn compile(
     config: &str,
 ) -> Result<(Code, Option<Code>, Info), LoadError> {
     let mut snapshot = None;
-    let code =
-        Code::cached(sandbox, cache, key, || Code::compile(sandbox, snapshot.insert(prepare(sandbox, spec, config)?)))?;
+    let code = Code::cached(sandbox, cache, key, || {
+        let snapshot = snapshot.insert(prepare(sandbox, spec, config)?);
+        let direct = encode::is_ours(&spec.component).then(|| encode::direct(snapshot).ok().flatten()).flatten();
+        Code::compile(sandbox, direct.as_ref().unwrap_or(snapshot))
+    })?;
     let info = describe(&code)?;
     // The pages that this wrote would be written back after each decision. They go with the code that wrote them.
     let code = Code::kept(sandbox, cache, key).unwrap_or_else(|| code.again(sandbox))?;
@@ -298,7 +301,7 @@ fn compile(
     if let Some(narrow) = Code::kept(sandbox, cache, &key) {
         return Ok((code, Some(narrow?), info));
     }
-    if !encode::can_narrow(&spec.component) {
+    if !encode::is_ours(&spec.component) {
         return Ok((code, None, info));
     }
     let snapshot = snapshot.map_or_else(|| prepare(sandbox, spec, config), Ok)?;

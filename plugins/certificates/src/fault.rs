@@ -1,19 +1,19 @@
 //! The path builder's errors, in sentences that name the setting to change.
 
-use crate::{checks::Objection, names::show};
+use crate::{certificate::Certificate, checks::Objection, names::show};
 use rustls_pki_types::CertificateDer;
 use sdk::Context;
 use webpki::Error;
-use x509_parser::{certificate::X509Certificate, prelude::FromDer};
+use x509_parser::{prelude::FromDer, x509::X509Name};
 
 /// Which certificate of the chain an error of time is about.
 pub(crate) fn whose(error: &Error, chain: &[CertificateDer<'_>], context: &Context) -> Option<u32> {
     let now = i64::try_from(context.now).unwrap_or(i64::MAX);
     let is_it = |der: &CertificateDer<'_>| {
-        let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
+        let Some(certificate) = Certificate::read(der) else { return false };
         match error {
-            Error::CertExpired { .. } => now > certificate.validity().not_after.timestamp(),
-            Error::CertNotValidYet { .. } => now < certificate.validity().not_before.timestamp(),
+            Error::CertExpired { .. } => now > certificate.validity.not_after.timestamp(),
+            Error::CertNotValidYet { .. } => now < certificate.validity.not_before.timestamp(),
             _ => false,
         }
     };
@@ -21,10 +21,11 @@ pub(crate) fn whose(error: &Error, chain: &[CertificateDer<'_>], context: &Conte
 }
 
 /// An error of the path builder, with the setting to change.
-pub(crate) fn told(error: &Error, place: &str, at: Option<u32>, leaf: Option<&X509Certificate<'_>>) -> Objection {
+pub(crate) fn told(error: &Error, place: &str, at: Option<u32>, leaf: Option<&Certificate<'_>>) -> Objection {
     let (code, detail) = match error {
         Error::UnknownIssuer => {
-            let issuer = leaf.map_or_else(|| "unknown".into(), |leaf| show(leaf.issuer()));
+            let issuer = leaf.and_then(|leaf| X509Name::from_der(leaf.issuer).ok());
+            let issuer = issuer.map_or_else(|| "unknown".into(), |(_, name)| show(&name));
             (
                 "untrusted",
                 format!(

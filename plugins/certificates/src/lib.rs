@@ -4,6 +4,7 @@
 //! Two parsers read each certificate, so the order is a rule: webpki decides first and alone grants, the other only refuses.
 //! Time comes from the caller.
 
+mod certificate;
 mod checks;
 mod crypto;
 mod fault;

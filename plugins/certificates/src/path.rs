@@ -1,6 +1,7 @@
 //! Path building, by webpki; then what it does not look at.
 
 use crate::{
+    certificate::Certificate,
     checks::Objection,
     crypto::ALGORITHMS,
     fault::{told, whose},
@@ -15,7 +16,6 @@ use webpki::{
     EndEntityCert, Error, ExpirationPolicy, KeyUsage, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
     VerifiedPath,
 };
-use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 /// A path to an anchor, by webpki; then what it does not look at.
 pub(crate) fn built(ask: &Ask<'_>) -> Found {
@@ -88,14 +88,14 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
     let Ask { question, trust, context, peer, chain, leaf, keys, .. } = ask;
     let mut found = Found { path: vec![0], ..Found::default() };
     let mut child: (Cow<'_, Keys>, u32) = (Cow::Borrowed(*keys), 0);
-    let mut issued = vec![Issued::of(leaf)];
+    let mut issued: Vec<_> = Issued::by(trust, leaf).into_iter().collect();
     let mut signs_crls = Vec::new();
     let mut counted = 0;
     for certificate in path.intermediate_certificates() {
         let der = certificate.der();
         let at = chain.iter().position(|it| *it == der).and_then(|at| u32::try_from(at).ok()).unwrap_or_default();
         found.path.push(at);
-        let Ok(([], parsed)) = X509Certificate::from_der(&der) else {
+        let Some(parsed) = Certificate::read(&der) else {
             let detail = format!("the certificate at {at} cannot be read to its end");
             found.objections.push(Objection { code: "malformed", at: Some(at), detail });
             continue;
@@ -106,7 +106,7 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
         // Who issued itself does not count (RFC 5280, section 4.2.1.9).
         counted += u32::from(!seen.keys.is_self_issued);
         child = (Cow::Owned(seen.keys), at);
-        issued.push(Issued::of(&parsed));
+        issued.extend(Issued::by(trust, &parsed));
         signs_crls.push(seen.signs_crls);
     }
     let anchor = trust.anchors.iter().position(|it| std::ptr::eq(it, path.anchor())).and_then(|at| trust.known.get(at));
@@ -140,17 +140,16 @@ struct Issued {
 }
 
 impl Issued {
-    fn of(certificate: &X509Certificate<'_>) -> Issued {
-        Issued { issuer: certificate.issuer().as_raw().to_vec(), serial: certificate.raw_serial().to_vec() }
+    /// Nothing where no list is configured.
+    fn by(trust: &Trust, certificate: &Certificate<'_>) -> Option<Issued> {
+        let issued = || Issued { issuer: certificate.issuer.to_vec(), serial: certificate.serial.to_vec() };
+        (!trust.crls.is_empty()).then(issued)
     }
 }
 
 /// The rules on revocation lists, where any are configured.
 fn lists(trust: &Trust, place: &str, issued: &[Issued], signs_crls: &[bool]) -> Vec<Objection> {
     let mut objections = Vec::new();
-    if trust.crls.is_empty() {
-        return objections;
-    }
     for (at, Issued { issuer, serial }) in issued.iter().enumerate() {
         let position = u32::try_from(at).ok();
         let mut object = |code, detail: &str| objections.push(Objection { code, at: position, detail: detail.into() });

@@ -1,12 +1,12 @@
 //! What one certificate looks like, as x509-parser reads it. It only ever objects.
 
 use crate::{
+    certificate::Certificate,
     checks::Objection,
     names::{address, is_ambiguous, oddity, short, show},
 };
 use sdk::verify_peer::Role;
 use x509_parser::{
-    certificate::X509Certificate,
     extensions::{AuthorityKeyIdentifier, ExtendedKeyUsage, GeneralName, KeyUsage, ParsedExtension},
     oid_registry::{
         OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION, OID_SIG_ED25519,
@@ -55,13 +55,13 @@ enum Who {
 
 /// One certificate on its way through the rules.
 struct Look<'a> {
-    certificate: &'a X509Certificate<'a>,
+    certificate: &'a Certificate<'a>,
     who: Who,
     objections: Vec<Objection>,
 }
 
 /// Looks at an authority: `at` its place in the chain, none for an anchor.
-pub(crate) fn authority(certificate: &X509Certificate<'_>, at: Option<u32>) -> Seen {
+pub(crate) fn authority(certificate: &Certificate<'_>, at: Option<u32>) -> Seen {
     let mut look = Look { certificate, who: at.map_or(Who::Anchor, Who::Authority), objections: Vec::new() };
     let (extensions, keys) = look.extensions(true);
     if !extensions.is_ca {
@@ -70,7 +70,7 @@ pub(crate) fn authority(certificate: &X509Certificate<'_>, at: Option<u32>) -> S
     if extensions.usage.is_some_and(|usage| !usage.key_cert_sign()) {
         look.object("ca-key-usage", "may not sign certificates by its key usage");
     }
-    if certificate.subject().iter().next().is_none() {
+    if !certificate.has_subject() {
         look.object("name-shape", "has no subject");
     }
     // An anchor is trusted for its key, whatever its number.
@@ -88,7 +88,7 @@ pub(crate) fn authority(certificate: &X509Certificate<'_>, at: Option<u32>) -> S
 }
 
 /// Looks at the certificate of a peer.
-pub(crate) fn leaf(certificate: &X509Certificate<'_>, role: Role) -> Seen {
+pub(crate) fn leaf(certificate: &Certificate<'_>, role: Role) -> Seen {
     let mut look = Look { certificate, who: Who::Peer, objections: Vec::new() };
     let (extensions, keys) = look.extensions(false);
     match (extensions.purposes, role) {
@@ -129,7 +129,7 @@ impl<'a> Look<'a> {
     fn object(&mut self, code: &'static str, detail: impl AsRef<str>) {
         let detail = detail.as_ref();
         // A name is put into words only where something is said of it: that takes as long as a rule.
-        let subject = || show(self.certificate.subject());
+        let subject = || show(&self.certificate.subject);
         let (at, detail) = match self.who {
             Who::Peer => (Some(0), format!("the peer's certificate {detail}")),
             Who::Authority(at) => (Some(at), format!("the authority {} {detail}", subject())),
@@ -140,12 +140,12 @@ impl<'a> Look<'a> {
 
     fn extensions(&mut self, is_authority: bool) -> (Extensions<'a>, Keys) {
         let mut found = Extensions::default();
-        let is_self_issued = self.certificate.subject().as_raw() == self.certificate.issuer().as_raw();
+        let is_self_issued = self.certificate.subject.as_raw() == self.certificate.issuer;
         let mut keys = Keys { is_self_issued, ..Keys::default() };
-        if self.certificate.issuer().iter().next().is_none() {
+        if self.certificate.issuer == NAMELESS {
             self.object("name-shape", "has no issuer");
         }
-        let all = self.certificate.extensions();
+        let all = &self.certificate.extensions;
         for (at, extension) in all.iter().enumerate() {
             if all.iter().take(at).any(|earlier| earlier.oid == extension.oid) {
                 self.object("malformed", format!("has the extension {} twice", extension.oid));
@@ -213,7 +213,7 @@ impl<'a> Look<'a> {
     }
 
     fn serial(&mut self) {
-        let serial = self.certificate.raw_serial();
+        let serial = self.certificate.serial;
         let digits = serial.strip_prefix(&[0]).unwrap_or(serial);
         if serial.first().is_some_and(|byte| *byte >= 0x80) {
             self.object("serial-number", "has a negative serial number");
@@ -225,7 +225,7 @@ impl<'a> Look<'a> {
     }
 
     fn key(&mut self) {
-        let key = self.certificate.public_key();
+        let key = &self.certificate.key;
         let algorithm = &key.algorithm;
         let curve = algorithm.parameters.as_ref().and_then(|it| it.as_oid().ok());
         if algorithm.algorithm == OID_PKCS1_RSAENCRYPTION {
@@ -247,14 +247,14 @@ impl<'a> Look<'a> {
         for odd in names.iter().filter_map(oddity).take(MOST_TOLD) {
             self.object("name-shape", format!("has among its names {odd}"));
         }
-        if self.certificate.subject().iter().next().is_none() && !critical {
+        if !self.certificate.has_subject() && !critical {
             self.object("name-shape", "has no subject, and its alternative names are not critical");
         }
         // Who is logged in is not looked up by name.
         if role == Role::Client {
             return;
         }
-        for name in self.certificate.subject().iter_common_name().filter_map(|it| it.as_str().ok()) {
+        for name in self.certificate.subject.iter_common_name().filter_map(|it| it.as_str().ok()) {
             let is_same = |it: &GeneralName<'_>| match it {
                 GeneralName::DNSName(dns) => dns.eq_ignore_ascii_case(name),
                 GeneralName::IPAddress(bytes) => {
@@ -287,5 +287,7 @@ fn bits(modulus: &[u8]) -> usize {
     (digits.len() * 8).saturating_sub(usize::try_from(leading).unwrap_or(8))
 }
 
+/// A name of nothing, as DER.
+const NAMELESS: [u8; 2] = [0x30, 0];
 /// A certificate may have hundreds of names.
 const MOST_TOLD: usize = 3;

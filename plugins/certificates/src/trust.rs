@@ -1,6 +1,7 @@
 //! What a path trusts: read and judged once, in `init`, so that no call parses an anchor or a list again.
 
 use crate::{
+    certificate::Certificate,
     checks::Objection,
     crypto::sha256,
     names::show,
@@ -14,10 +15,7 @@ use rustls_pki_types::{
 use sdk::{Fault, JsonSchema, schemars, serde, verify_peer::Role};
 use std::sync::OnceLock;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
-use x509_parser::{
-    certificate::X509Certificate, extensions::ParsedExtension, prelude::FromDer,
-    revocation_list::CertificateRevocationList,
-};
+use x509_parser::{extensions::ParsedExtension, prelude::FromDer, revocation_list::CertificateRevocationList};
 
 /// Whom to take for a peer.
 #[derive(Default, serde::Deserialize, JsonSchema)]
@@ -198,11 +196,9 @@ impl Anchor {
 
 impl Trust {
     fn anchor(&mut self, der: &[u8]) -> Result<(), String> {
-        let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| "holds what is no X.509 certificate")?;
-        if !rest.is_empty() {
-            return Err("holds a certificate with something behind it".into());
-        }
-        let name = show(certificate.subject());
+        let certificate =
+            Certificate::read(der).ok_or("holds what is no X.509 certificate, or something behind one")?;
+        let name = show(&certificate.subject);
         let der = CertificateDer::from(der);
         match webpki::anchor_from_trusted_cert(&der) {
             Ok(anchor) => self.anchors.push(anchor.to_owned()),
@@ -216,8 +212,8 @@ impl Trust {
         self.known.push(Anchor {
             digest: sha256(&der),
             name,
-            not_before: certificate.validity().not_before.timestamp(),
-            not_after: certificate.validity().not_after.timestamp(),
+            not_before: certificate.validity.not_before.timestamp(),
+            not_after: certificate.validity.not_after.timestamp(),
             keys: seen.keys,
             objections: seen.objections,
             purposes: seen.purposes,

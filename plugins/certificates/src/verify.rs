@@ -1,6 +1,7 @@
 //! From the bytes a peer sent to an outcome.
 
 use crate::{
+    certificate::Certificate,
     checks::{Book, Objection},
     crypto::sha256,
     fault::told,
@@ -17,7 +18,6 @@ use sdk::{
     verify_peer::{Name, Outcome, Peer, Verdict},
 };
 use webpki::EndEntityCert;
-use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 /// What a path's plugin puts to the mechanics.
 pub struct Question<'a> {
@@ -40,7 +40,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) chain: &'a [CertificateDer<'a>],
     /// The peer's certificate, for the path builder and for the rules.
     pub(crate) end: &'a EndEntityCert<'a>,
-    pub(crate) leaf: &'a X509Certificate<'a>,
+    pub(crate) leaf: &'a Certificate<'a>,
     pub(crate) keys: &'a Keys,
 }
 
@@ -107,7 +107,7 @@ fn judge(question: &Question<'_>, context: &Context, peer: &Peer) -> Result<Foun
     // The path builder reads first: what it cannot read, nobody else looks at.
     let der = CertificateDer::from(first.as_slice());
     let end = EndEntityCert::try_from(&der).map_err(|error| vec![told(&error, question.place, Some(0), None)])?;
-    let Ok(([], leaf)) = X509Certificate::from_der(first) else {
+    let Some(leaf) = Certificate::read(first) else {
         let detail = "the peer's certificate cannot be read to its end".into();
         return Err(vec![Objection { code: "malformed", at: Some(0), detail }]);
     };
@@ -125,7 +125,7 @@ fn judge(question: &Question<'_>, context: &Context, peer: &Peer) -> Result<Foun
 /// A peer whose certificate or key is on the list needs no authority; every other one does.
 fn pinned(ask: &Ask<'_>, first: &[u8]) -> Found {
     let Ask { question, trust, context, leaf, .. } = ask;
-    let digests = [sha256(first), sha256(leaf.public_key().raw)];
+    let digests = [sha256(first), sha256(leaf.key.raw)];
     let [certificate, key] = &digests;
     if !digests.iter().any(|digest| trust.pins.contains(digest)) {
         let mut found = if trust.anchors.is_empty() { Found::default() } else { built(ask) };
@@ -141,7 +141,7 @@ fn pinned(ask: &Ask<'_>, first: &[u8]) -> Found {
     }
     let mut found = Found { path: vec![0], anchor: certificate.clone(), objections: Vec::new() };
     let now = i64::try_from(context.now).unwrap_or(i64::MAX);
-    let validity = leaf.validity();
+    let validity = &leaf.validity;
     if now < validity.not_before.timestamp() {
         found.objections.push(late("not-yet-valid", question.place));
     } else if now > validity.not_after.timestamp() {
@@ -184,8 +184,8 @@ fn named(question: &Question<'_>, peer: &Peer, end: &EndEntityCert<'_>) -> Vec<O
 }
 
 /// How long the peer's certificate lives, and still has.
-fn life(question: &Question<'_>, context: &Context, leaf: &X509Certificate<'_>) -> Vec<Objection> {
-    let (begin, end) = (leaf.validity().not_before.timestamp(), leaf.validity().not_after.timestamp());
+fn life(question: &Question<'_>, context: &Context, leaf: &Certificate<'_>) -> Vec<Objection> {
+    let (begin, end) = (leaf.validity.not_before.timestamp(), leaf.validity.not_after.timestamp());
     let mut objections = Vec::new();
     let mut object = |code, detail| objections.push(Objection { code, at: Some(0), detail });
     if is_ending(begin, end, context.now) {

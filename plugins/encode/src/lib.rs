@@ -3,10 +3,14 @@
 //! The world of the component follows from what the module exports, so an author names it nowhere. Other targets are
 //! refused: a module that imports anything but `crypto` cannot become a policy component.
 
+mod direct;
 mod narrow;
 mod rewrite;
+mod wiring;
 
-pub use narrow::{can_narrow, narrow};
+pub use direct::direct;
+pub use narrow::narrow;
+pub use wiring::is_ours;
 
 use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{ComponentSection, CustomSection, Encode};

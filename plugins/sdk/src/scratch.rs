@@ -3,18 +3,26 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
+    cell::{Cell, UnsafeCell},
+    mem::MaybeUninit,
     ptr,
 };
 
 /// The allocator of a plugin: small blocks from chunks of the system's, large ones from the system.
+#[repr(C)] // The chunk comes last, so that what changes lies together with other statics.
 pub struct Scratch {
     /// What is left of the chunk that new blocks are cut from: addresses.
     next: Cell<usize>,
     end: Cell<usize>,
     /// For each class of sizes the block that was given back last; it begins with a pointer to the one before.
     free: [Cell<*mut u8>; CLASSES],
+    is_first_taken: Cell<bool>,
+    /// The first chunk. It lies right behind the other statics, so that most plugins need no memory further on.
+    first: UnsafeCell<First>,
 }
+
+#[repr(align(16))]
+struct First(#[expect(dead_code, reason = "taken by its address")] MaybeUninit<[u8; FIRST]>);
 
 // SAFETY: a plugin has one thread.
 unsafe impl Sync for Scratch {}
@@ -32,7 +40,13 @@ pub fn settle() {
 
 impl Scratch {
     const fn new() -> Scratch {
-        Scratch { next: Cell::new(0), end: Cell::new(0), free: [const { Cell::new(ptr::null_mut()) }; CLASSES] }
+        Scratch {
+            next: Cell::new(0),
+            end: Cell::new(0),
+            free: [const { Cell::new(ptr::null_mut()) }; CLASSES],
+            first: UnsafeCell::new(First(MaybeUninit::uninit())),
+            is_first_taken: Cell::new(false),
+        }
     }
 
     fn settle(&self) {
@@ -60,13 +74,17 @@ impl Scratch {
         Some(ptr::with_exposed_provenance_mut(at))
     }
 
-    /// Takes a chunk from the system; what was left of the one before is lost.
+    /// Takes a chunk, the first one or else one of the system's; what was left of the one before is lost.
     #[cold]
     fn more(&self) -> Option<()> {
-        let layout = Layout::from_size_align(CHUNK, ALIGN).ok()?;
-        // SAFETY: the layout has a size.
-        let chunk = unsafe { System.alloc(layout) }.expose_provenance();
-        let end = chunk.checked_add(CHUNK).filter(|_| chunk != 0)?;
+        let (chunk, size) = if self.is_first_taken.replace(true) {
+            let layout = Layout::from_size_align(CHUNK, ALIGN).ok()?;
+            // SAFETY: the layout has a size.
+            (unsafe { System.alloc(layout) }.expose_provenance(), CHUNK)
+        } else {
+            (self.first.get().expose_provenance(), FIRST)
+        };
+        let end = chunk.checked_add(size).filter(|_| chunk != 0)?;
         self.next.set(chunk);
         self.end.set(end);
         Some(())
@@ -123,6 +141,8 @@ unsafe impl GlobalAlloc for Scratch {
 /// The system takes pages of 64 KiB: two chunks and what it keeps of them fit into one. The host looks at every page of a memory after
 /// each call.
 const CHUNK: usize = 31 << 10;
+/// What most plugins keep of `init`, and what a call takes.
+const FIRST: usize = 46 << 10;
 /// What is left of a chunk is used if it is as much as this: an ordinary call takes less.
 const ENOUGH: usize = 16 << 10;
 /// What the host's system counts memory in, mostly.
