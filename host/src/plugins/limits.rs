@@ -43,12 +43,6 @@ impl Bounds {
         output: 2 * MAX_MEMORY,
     };
 
-    /// What is left of them for a second go at the same question.
-    pub(super) fn less(&self, fuel_left: u64, passed: Duration) -> Bounds {
-        let (deadline, patience) = (self.deadline.saturating_sub(passed), self.patience.saturating_sub(passed));
-        Bounds { fuel: fuel_left, deadline, patience, ..*self }
-    }
-
     /// Grants what a call may use up, once more. Memory is not among it: that bound is the [`Ledger`]'s, for good.
     pub(super) fn refill(&self, store: &mut Store<Ledger>) -> Result<()> {
         store.data_mut().clock = Clock::start(self);
@@ -75,11 +69,6 @@ pub struct Failed {
 impl Failed {
     pub(super) fn new(kind: wire::Failure, detail: impl Into<String>) -> Failed {
         Failed { kind, detail: detail.into() }
-    }
-
-    /// Whether it was an `unreachable` without last words. What an SDK panics with has them.
-    pub(super) fn is_bare(&self) -> bool {
-        self.kind == wire::Failure::Trap && self.detail == Trap::UnreachableCodeReached.to_string()
     }
 
     /// Tells what ended a call, and reads a panic's last words out of the memory of the instance.

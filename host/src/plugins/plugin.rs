@@ -17,10 +17,7 @@ use crate::{
     json::canonical,
 };
 use serde_json::Value;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 use wire::{Failure, LaneId, PluginActs, PluginInfo, PluginLimits, Request, RuleText, Source, Traversal, Verdict};
 
 /// A component after `init(config)`. Every decision starts from this state, in an instance of its own: no request sees
@@ -40,8 +37,6 @@ pub struct Plugin {
     pub(super) spec: Arc<Spec>,
     asks: Asks,
     pub(super) code: Code,
-    /// The same without imports, which starts faster; only where it can authorize and imports something.
-    pub(super) narrow: Option<Code>,
     breaker: Breaker,
     /// Whether it rests after failing too often.
     pub(super) rests: bool,
@@ -102,12 +97,10 @@ impl Plugin {
         let config = canonical(&spec.config).to_string();
         let config_digest = digest(config.as_bytes());
         let key = Cache::key(sandbox, &component_digest, &config_digest);
-        let (code, narrow, info) = compile(sandbox, cache, &key, &spec, &config)?;
+        let (code, info) = compile(sandbox, cache, &key, &spec, &config)?;
         let asks = Asks::parse(&info.asks)?;
         // What `init` left must fit into what a decision may have, or every decision would fail.
-        for code in [Some(&code), narrow.as_ref()].into_iter().flatten() {
-            code.start(&spec.bounds).map_err(LoadError::Start)?;
-        }
+        code.start(&spec.bounds).map_err(LoadError::Start)?;
         Ok(Plugin {
             name: spec.name.clone(),
             digest: component_digest,
@@ -119,7 +112,6 @@ impl Plugin {
             bounds: spec.bounds,
             asks,
             code,
-            narrow,
             breaker: Breaker::default(),
             rests: true,
             metrics: PluginMetrics::default(),
@@ -239,17 +231,7 @@ impl Plugin {
     }
 
     fn run(&self, bounds: &Bounds, now: u64, facts: &[(String, String)], request: &Request) -> Result<Answer, Failed> {
-        let begin = Instant::now();
-        let mut granted = *bounds;
-        if let Some(narrow) = &self.narrow {
-            let mut instance = narrow.start(bounds)?;
-            match instance.decide(now, facts, request) {
-                // It may have wanted an import. Both together may cost no more than one.
-                Err(failed) if failed.is_bare() => granted = bounds.less(instance.fuel_left(), begin.elapsed()),
-                answer => return self.admit(answer?, bounds.fuel.saturating_sub(instance.fuel_left())),
-            }
-        }
-        let mut instance = self.code.start(&granted)?;
+        let mut instance = self.code.start(bounds)?;
         let answer = instance.decide(now, facts, request)?;
         self.admit(answer, bounds.fuel.saturating_sub(instance.fuel_left()))
     }
@@ -277,37 +259,24 @@ impl Plugin {
     }
 }
 
-/// The plugin, the same without imports where there is one, and what it says of itself; from the cache if they are there.
+/// The plugin, and what it says of itself; from the cache if it is there.
 fn compile(
     sandbox: &Sandbox,
     cache: Option<&Cache>,
     key: &str,
     spec: &Spec,
     config: &str,
-) -> Result<(Code, Option<Code>, Info), LoadError> {
-    let mut snapshot = None;
+) -> Result<(Code, Info), LoadError> {
     let code = Code::cached(sandbox, cache, key, || {
-        let snapshot = snapshot.insert(prepare(sandbox, spec, config)?);
-        let direct = encode::is_ours(&spec.component).then(|| encode::direct(snapshot).ok().flatten()).flatten();
-        Code::compile(sandbox, direct.as_ref().unwrap_or(snapshot))
+        let snapshot = prepare(sandbox, spec, config)?;
+        // What cannot be wired anew runs as it is.
+        let direct = encode::direct(&spec.component, &snapshot).ok().flatten();
+        Code::compile(sandbox, &direct.unwrap_or(snapshot))
     })?;
     let info = describe(&code)?;
     // The pages that this wrote would be written back after each decision. They go with the code that wrote them.
     let code = Code::kept(sandbox, cache, key).unwrap_or_else(|| code.again(sandbox))?;
-    if !code.can_authorize() || code.imports().is_empty() {
-        return Ok((code, None, info));
-    }
-    let key = format!("{key}-narrow");
-    if let Some(narrow) = Code::kept(sandbox, cache, &key) {
-        return Ok((code, Some(narrow?), info));
-    }
-    if !encode::is_ours(&spec.component) {
-        return Ok((code, None, info));
-    }
-    let snapshot = snapshot.map_or_else(|| prepare(sandbox, spec, config), Ok)?;
-    let narrow = encode::narrow(&snapshot).ok().flatten();
-    let narrow = narrow.map(|narrow| Code::cached(sandbox, cache, &key, || Code::compile(sandbox, &narrow)));
-    Ok((code, narrow.transpose()?, info))
+    Ok((code, info))
 }
 
 /// What happens once for a component and a config: everything that could be wrong is found here. Answers the snapshot.

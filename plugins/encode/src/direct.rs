@@ -9,7 +9,7 @@
 
 use super::{
     EncodeError,
-    wiring::{plugin_module, sections},
+    wiring::{is_ours, plugin_module, sections},
 };
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, CanonicalOption, CodeSection, Component, ComponentAliasSection,
@@ -24,12 +24,17 @@ use wasmparser::{
     Payload, TypeRef, Validator,
 };
 
-/// The same plugin with another wiring, for a snapshot of what [`is_ours`](super::is_ours). Nothing, if it imports nothing, or does
-/// anything with its memory that a compiler does not.
+/// The snapshot of a component, with its imports given directly. Nothing, if the component is wired otherwise than [`encode`] does it,
+/// imports nothing, or does anything with its memory that a compiler does not.
 ///
 /// # Errors
-/// When the component cannot be read.
-pub fn direct(snapshot: &[u8]) -> Result<Option<Vec<u8>>, EncodeError> {
+/// When the snapshot cannot be read.
+///
+/// [`encode`]: super::encode()
+pub fn direct(component: &[u8], snapshot: &[u8]) -> Result<Option<Vec<u8>>, EncodeError> {
+    if !is_ours(component) {
+        return Ok(None);
+    }
     let sections = sections(snapshot).map_err(EncodeError::Parse)?;
     let Some(module) = plugin_module(&sections) else { return Ok(None) };
     let Some(plugin) = Plugin::read(module).map_err(EncodeError::Parse)? else { return Ok(None) };

@@ -3,14 +3,11 @@
 //! The world of the component follows from what the module exports, so an author names it nowhere. Other targets are
 //! refused: a module that imports anything but `crypto` cannot become a policy component.
 
+mod cleanup;
 mod direct;
-mod narrow;
-mod rewrite;
 mod wiring;
 
 pub use direct::direct;
-pub use narrow::narrow;
-pub use wiring::is_ours;
 
 use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{ComponentSection, CustomSection, Encode};
@@ -42,7 +39,7 @@ pub fn encode(wasm: &[u8]) -> Result<Vec<u8>, EncodeError> {
     if Parser::is_component(wasm) {
         return Ok(wasm.to_vec());
     }
-    wrap(&rewrite::exporting(wasm, |name| !rewrite::is_cleanup(name)).map_err(EncodeError::Parse)?)
+    wrap(&cleanup::without_cleanups(wasm).map_err(EncodeError::Parse)?)
 }
 
 /// Wraps a core module as it is.

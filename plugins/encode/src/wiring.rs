@@ -6,7 +6,7 @@ use wasmparser::{BinaryReaderError, Parser};
 
 /// Whether a component is byte for byte, custom sections aside, what wrapping its core module makes. Then so are its snapshots, and
 /// they may be wired anew; another wiring could give another meaning to the same code.
-pub fn is_ours(component: &[u8]) -> bool {
+pub(crate) fn is_ours(component: &[u8]) -> bool {
     let Ok(wiring) = sections(component) else { return false };
     let again = plugin_module(&wiring).and_then(|module| wrap(module).ok());
     again.is_some_and(|again| sections(&again).is_ok_and(|again| again == wiring))
