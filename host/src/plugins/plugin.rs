@@ -269,9 +269,13 @@ fn compile(
 ) -> Result<(Code, Info), LoadError> {
     let code = Code::cached(sandbox, cache, key, || {
         let snapshot = prepare(sandbox, spec, config)?;
-        // What cannot be wired anew runs as it is.
-        let direct = encode::direct(&spec.component, &snapshot).ok().flatten();
-        Code::compile(sandbox, &direct.unwrap_or(snapshot))
+        match encode::direct(&spec.component, &snapshot) {
+            Ok(direct) => Code::compile(sandbox, &direct.unwrap_or(snapshot)),
+            Err(error) => {
+                tracing::warn!(plugin = spec.name, %error, "a plugin runs as it is wired, which takes longer");
+                Code::compile(sandbox, &snapshot)
+            }
+        }
     })?;
     let info = describe(&code)?;
     // The pages that this wrote would be written back after each decision. They go with the code that wrote them.

@@ -1,10 +1,11 @@
 //! A certificate as the rules see it.
 //!
-//! It is taken into its parts here, and x509-parser reads those that rules are about: reading all of it takes half of a verification.
+//! It is taken into its parts here, and x509-parser reads those that rules are about. Reading all of it takes a tenth of a verification
+//! by RSA.
 
 use std::borrow::Cow;
 use x509_parser::{
-    certificate::{Validity, X509Certificate},
+    certificate::Validity,
     error::X509Error,
     extensions::{
         AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyIdentifier, KeyUsage, NameConstraints,
@@ -13,14 +14,15 @@ use x509_parser::{
     nom::IResult,
     oid_registry::Oid,
     prelude::FromDer,
-    x509::{SubjectPublicKeyInfo, X509Name},
+    x509::{AlgorithmIdentifier, RelativeDistinguishedName, SubjectPublicKeyInfo, X509Name},
 };
 
-/// A certificate (RFC 5280, section 4.1). The path builder has seen to the rest of it, and to the algorithms.
+/// A certificate (RFC 5280, section 4.1).
 pub(crate) struct Certificate<'a> {
     pub(crate) serial: &'a [u8],
-    /// As DER.
-    pub(crate) issuer: &'a [u8],
+    pub(crate) issuer: Element<'a>,
+    /// Whether its subject is its issuer, byte for byte.
+    pub(crate) is_self_issued: bool,
     pub(crate) validity: Validity,
     pub(crate) subject: X509Name<'a>,
     pub(crate) key: SubjectPublicKeyInfo<'a>,
@@ -32,17 +34,21 @@ impl<'a> Certificate<'a> {
     pub(crate) fn read(der: &'a [u8]) -> Option<Certificate<'a>> {
         let mut parts = only(der, SEQUENCE)?;
         let mut fields = take(&mut parts, SEQUENCE)?.value;
-        take(&mut parts, SEQUENCE)?;
+        let algorithm = take(&mut parts, SEQUENCE)?.whole;
         only(parts, BIT_STRING)?;
 
         if fields.first() == Some(&VERSION) {
             take(&mut fields, VERSION)?;
         }
         let serial = take(&mut fields, INTEGER)?.value;
-        take(&mut fields, SEQUENCE)?;
-        let issuer = take(&mut fields, SEQUENCE)?.whole;
+        // Nobody else has looked at the algorithm of a certificate that is taken without its signature.
+        let same = take(&mut fields, SEQUENCE)?.whole;
+        whole(AlgorithmIdentifier::from_der(algorithm)).filter(|_| algorithm == same)?;
+        let issuer = take(&mut fields, SEQUENCE)?;
         let validity = whole(Validity::from_der(take(&mut fields, SEQUENCE)?.whole))?;
-        let subject = whole(X509Name::from_der(take(&mut fields, SEQUENCE)?.whole))?;
+        let subject = take(&mut fields, SEQUENCE)?.whole;
+        let is_self_issued = subject == issuer.whole;
+        let subject = whole(X509Name::from_der(subject))?;
         let key = whole(SubjectPublicKeyInfo::from_der(take(&mut fields, SEQUENCE)?.whole))?;
         for unique_id in UNIQUE_IDS {
             if fields.first() == Some(&unique_id) {
@@ -53,23 +59,25 @@ impl<'a> Certificate<'a> {
         if !fields.is_empty() {
             let mut rest = only(only(fields, EXTENSIONS)?, SEQUENCE)?;
             while !rest.is_empty() {
-                let Some(extension) = usual(take(&mut rest, SEQUENCE)?.value) else {
-                    extensions = X509Certificate::from_der(der).ok()?.1.extensions().to_vec();
-                    break;
-                };
-                extensions.push(extension);
+                let extension = take(&mut rest, SEQUENCE)?;
+                // x509-parser looks each up in a map of all that it knows.
+                let read = usual(extension.value).or_else(|| whole(X509Extension::from_der(extension.whole)));
+                extensions.push(read?);
             }
         }
-        Some(Certificate { serial, issuer, validity, subject, key, extensions })
+        Some(Certificate { serial, issuer, is_self_issued, validity, subject, key, extensions })
     }
 
     pub(crate) fn has_subject(&self) -> bool {
         self.subject.iter().next().is_some()
     }
+
+    pub(crate) fn has_issuer(&self) -> bool {
+        RelativeDistinguishedName::from_der(self.issuer.value).is_ok()
+    }
 }
 
-/// An extension that certificates of clusters have. None for any other, or if it cannot be read: then x509-parser is to say what it
-/// finds.
+/// An extension that certificates of clusters have. None for any other, or if it cannot be read: then x509-parser says what it finds.
 fn usual(mut extension: &[u8]) -> Option<X509Extension<'_>> {
     let oid = take(&mut extension, OBJECT_IDENTIFIER)?.value;
     let critical = match extension.first() {
@@ -98,9 +106,9 @@ fn whole<T>(read: IResult<&[u8], T, X509Error>) -> Option<T> {
 }
 
 /// One element of DER (X.690, section 8.1).
-struct Element<'a> {
-    whole: &'a [u8],
-    value: &'a [u8],
+pub(crate) struct Element<'a> {
+    pub(crate) whole: &'a [u8],
+    pub(crate) value: &'a [u8],
 }
 
 /// Takes the next element, which must have this tag.
@@ -143,7 +151,10 @@ const EXTENSIONS: u8 = 0xa3;
 mod tests {
     use super::*;
     use data_encoding::BASE64;
+    use rustls_pki_types::CertificateDer;
     use serde_json::Value;
+    use webpki::EndEntityCert;
+    use x509_parser::certificate::X509Certificate;
 
     const PKITS: &str = include_str!("../../../tests/fixtures/certificates/pkits.jsonl");
     const LIMBO: &str = include_str!("../../../tests/fixtures/certificates/x509-limbo-a.jsonl");
@@ -158,13 +169,18 @@ mod tests {
         found
     }
 
-    /// Whether both read it; then they must have read the same.
+    /// Whether both read it; then they read the same. What the path builder takes and is read here, x509-parser reads.
     fn are_alike(der: &[u8]) -> bool {
-        let Ok(([], theirs)) = X509Certificate::from_der(der) else { return false };
         let Some(ours) = Certificate::read(der) else { return false };
+        let theirs = match X509Certificate::from_der(der) {
+            Ok(([], theirs)) => theirs,
+            _ if EndEntityCert::try_from(&CertificateDer::from(der)).is_err() => return false,
+            _ => panic!("only we read {}", BASE64.encode(der)),
+        };
         assert_eq!(ours.serial, theirs.raw_serial());
         // x509-parser ends a name where it cannot read on.
-        assert!(ours.issuer.starts_with(theirs.issuer().as_raw()));
+        assert!(ours.issuer.whole.starts_with(theirs.issuer().as_raw()));
+        assert_eq!(ours.has_issuer(), theirs.issuer().iter().next().is_some());
         assert_eq!(&ours.validity, theirs.validity());
         assert_eq!(&ours.subject, theirs.subject());
         assert_eq!(&ours.key, theirs.public_key());
@@ -196,5 +212,21 @@ mod tests {
             assert!(Certificate::read(&der).is_none());
         }
         assert!(read > 10_000 && refused > 1_000, "{read} read, {refused} refused");
+    }
+
+    /// webpki takes it apart, and would look at the algorithm only to verify a signature; of a pinned certificate it verifies none.
+    #[test]
+    fn a_certificate_whose_algorithm_cannot_be_read_is_not_read() {
+        const SHA256_WITH_RSA: [u8; 13] = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 0x0b, 5, 0];
+        let der = certificates(PKITS).remove(0);
+        let mut forged = der.clone();
+        let places: Vec<_> = (0..der.len()).filter(|at| der[*at..].starts_with(&SHA256_WITH_RSA)).collect();
+        for at in &places {
+            // Longer than what is there.
+            forged[at + 1] = 12;
+        }
+        let takes = |der: &[u8]| EndEntityCert::try_from(&CertificateDer::from(der)).is_ok();
+        assert_eq!((places.len(), takes(&der), takes(&forged)), (2, true, true));
+        assert_eq!((Certificate::read(&der).is_some(), Certificate::read(&forged).is_some()), (true, false));
     }
 }

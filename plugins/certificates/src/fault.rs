@@ -24,7 +24,7 @@ pub(crate) fn whose(error: &Error, chain: &[CertificateDer<'_>], context: &Conte
 pub(crate) fn told(error: &Error, place: &str, at: Option<u32>, leaf: Option<&Certificate<'_>>) -> Objection {
     let (code, detail) = match error {
         Error::UnknownIssuer => {
-            let issuer = leaf.and_then(|leaf| X509Name::from_der(leaf.issuer).ok());
+            let issuer = leaf.and_then(|leaf| X509Name::from_der(leaf.issuer.whole).ok());
             let issuer = issuer.map_or_else(|| "unknown".into(), |(_, name)| show(&name));
             (
                 "untrusted",

@@ -1,7 +1,7 @@
 //! Certificates, for the plugins that verify peers. Owns the mechanics: path building by rustls-webpki over the host's
 //! cryptography, and what Kubernetes asks beyond it. Whom a path accepts stands in the plugin of that path.
 //!
-//! Two parsers read each certificate, so the order is a rule: webpki decides first and alone grants, the other only refuses.
+//! A certificate is read twice, so the order is a rule: webpki decides first and alone grants, what is read here only refuses.
 //! Time comes from the caller.
 
 mod certificate;

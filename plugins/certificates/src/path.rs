@@ -134,7 +134,7 @@ fn along(ask: &Ask<'_>, path: &VerifiedPath<'_>) -> Found {
 
 /// By what a revocation list names a certificate.
 struct Issued {
-    /// The issuer's name, as DER.
+    /// The issuer's name, as DER without its header.
     issuer: Vec<u8>,
     serial: Vec<u8>,
 }
@@ -142,7 +142,7 @@ struct Issued {
 impl Issued {
     /// Nothing where no list is configured.
     fn by(trust: &Trust, certificate: &Certificate<'_>) -> Option<Issued> {
-        let issued = || Issued { issuer: certificate.issuer.to_vec(), serial: certificate.serial.to_vec() };
+        let issued = || Issued { issuer: certificate.issuer.value.to_vec(), serial: certificate.serial.to_vec() };
         (!trust.crls.is_empty()).then(issued)
     }
 }
@@ -153,7 +153,7 @@ fn lists(trust: &Trust, place: &str, issued: &[Issued], signs_crls: &[bool]) -> 
     for (at, Issued { issuer, serial }) in issued.iter().enumerate() {
         let position = u32::try_from(at).ok();
         let mut object = |code, detail: &str| objections.push(Objection { code, at: position, detail: detail.into() });
-        let of: Vec<_> = trust.crls.iter().filter(|it| it.issuer == *issuer).collect();
+        let of: Vec<_> = trust.crls.iter().filter(|it| it.list.issuer() == issuer).collect();
         // The path builder asks one list for each certificate; an issuer may have several, for parts of what it issued.
         if of.iter().any(|it| !matches!(it.list.find_serial(serial), Ok(None))) {
             object("revoked", &format!("this certificate is on a revocation list of its issuer in `{place}.crls`"));

@@ -1,4 +1,4 @@
-//! What one certificate looks like, as x509-parser reads it. It only ever objects.
+//! What one certificate looks like. It only ever objects.
 
 use crate::{
     certificate::Certificate,
@@ -140,9 +140,8 @@ impl<'a> Look<'a> {
 
     fn extensions(&mut self, is_authority: bool) -> (Extensions<'a>, Keys) {
         let mut found = Extensions::default();
-        let is_self_issued = self.certificate.subject.as_raw() == self.certificate.issuer;
-        let mut keys = Keys { is_self_issued, ..Keys::default() };
-        if self.certificate.issuer == NAMELESS {
+        let mut keys = Keys { is_self_issued: self.certificate.is_self_issued, ..Keys::default() };
+        if !self.certificate.has_issuer() {
             self.object("name-shape", "has no issuer");
         }
         let all = &self.certificate.extensions;
@@ -287,7 +286,5 @@ fn bits(modulus: &[u8]) -> usize {
     (digits.len() * 8).saturating_sub(usize::try_from(leading).unwrap_or(8))
 }
 
-/// A name of nothing, as DER.
-const NAMELESS: [u8; 2] = [0x30, 0];
 /// A certificate may have hundreds of names.
 const MOST_TOLD: usize = 3;

@@ -1,8 +1,8 @@
 //! By what a certificate can be on a list.
 
-use crate::crypto::sha256;
+use crate::{certificate::Certificate, crypto::sha256};
 use data_encoding::HEXLOWER;
-use x509_parser::{certificate::X509Certificate, prelude::FromDer};
+use x509_parser::{prelude::FromDer, x509::X509Name};
 
 /// A certificate's digests and names. None of it is verified.
 pub struct Shown {
@@ -17,12 +17,13 @@ pub struct Shown {
 
 /// What a list could hold of this certificate; none if it cannot be read.
 pub fn shown(der: &[u8]) -> Option<Shown> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let names = certificate.subject().iter_common_name();
+    let certificate = Certificate::read(der)?;
+    let (_, issuer) = X509Name::from_der(certificate.issuer.whole).ok()?;
+    let names = certificate.subject.iter_common_name();
     Some(Shown {
         certificate: sha256(der),
-        key: sha256(certificate.public_key().raw),
-        serial: format!("{} {}", HEXLOWER.encode(certificate.raw_serial()), certificate.issuer()),
+        key: sha256(certificate.key.raw),
+        serial: format!("{} {}", HEXLOWER.encode(certificate.serial), issuer),
         common_names: names.filter_map(|it| it.as_str().ok()).map(str::to_owned).collect(),
     })
 }

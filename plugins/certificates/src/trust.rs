@@ -92,8 +92,6 @@ pub(crate) struct Anchor {
 
 pub(crate) struct Crl {
     pub(crate) list: CertRevocationList<'static>,
-    /// The issuer's name, as DER.
-    pub(crate) issuer: Vec<u8>,
     pub(crate) defect: Option<&'static str>,
 }
 
@@ -231,11 +229,7 @@ impl Trust {
             CertificateRevocationList::from_der(der).map_err(|_| "holds what is no certificate revocation list")?;
         let name = show(parsed.issuer());
         match OwnedCertRevocationList::from_der(der) {
-            Ok(list) => self.crls.push(Crl {
-                list: CertRevocationList::Owned(list),
-                issuer: parsed.issuer().as_raw().to_vec(),
-                defect: defect(&parsed),
-            }),
+            Ok(list) => self.crls.push(Crl { list: CertRevocationList::Owned(list), defect: defect(&parsed) }),
             Err(error) => {
                 let detail = format!("the revocation list of {name} cannot be used: {error}; put another into `crls`");
                 self.unusable.push(Objection { code: "revocation-list", at: None, detail });

@@ -76,6 +76,9 @@ impl<'a> Plugin<'a> {
                     for export in section.clone() {
                         let export = export?;
                         realloc = realloc.or((export.name == REALLOC).then_some(export.index));
+                        if OTHER_REALLOCS.contains(&export.name) {
+                            return Ok(None);
+                        }
                     }
                 }
                 Payload::DataSection(section) if are_fixed(section.clone())? => {
@@ -87,8 +90,9 @@ impl<'a> Plugin<'a> {
         }
         let ([memory], Some(realloc), Some(data)) = (memories.as_slice(), realloc, data) else { return Ok(None) };
         let Ok(memory) = reencode::RoundtripReencoder.memory_type(*memory) else { return Ok(None) };
-        let is_function = |it: &Import<'_>| matches!(it.ty, TypeRef::Func(_));
-        if imports.is_empty() || !imports.iter().all(is_function) {
+        // INVARIANT: of what may be imported, `digest` alone asks for memory.
+        let is_known = |it: &Import<'_>| matches!(it.ty, TypeRef::Func(_)) && [DIGEST, VERIFY].contains(&it.name);
+        if imports.is_empty() || !imports.iter().all(is_known) {
             return Ok(None);
         }
         let digest = imports.iter().zip(0..).find_map(|(import, at)| match import.ty {
@@ -279,7 +283,11 @@ impl Reencode for Moved<'_> {
 }
 
 const REALLOC: &str = "cabi_realloc";
+/// What wit-component would take for an allocator too.
+const OTHER_REALLOCS: [&str; 4] =
+    ["canonical_abi_realloc", "cm32p2_realloc", "cabi_import_realloc", "cabi_export_realloc"];
 const DIGEST: &str = "digest";
+const VERIFY: &str = "verify-signature";
 /// Of the module and of what it exports.
 const MEMORY: &str = "memory";
 const ROOM: &str = "room";

@@ -17,7 +17,7 @@ pub struct Scratch {
     /// For each class of sizes the block that was given back last; it begins with a pointer to the one before.
     free: [Cell<*mut u8>; CLASSES],
     is_first_taken: Cell<bool>,
-    /// The first chunk. It lies right behind the other statics, so that most plugins need no memory further on.
+    /// The first chunk. It lies among the other statics, so that most plugins need no page of 64 KiB more.
     first: UnsafeCell<First>,
 }
 
@@ -141,7 +141,7 @@ unsafe impl GlobalAlloc for Scratch {
 /// The system takes pages of 64 KiB: two chunks and what it keeps of them fit into one. The host looks at every page of a memory after
 /// each call.
 const CHUNK: usize = 31 << 10;
-/// What most plugins keep of `init`, and what a call takes.
+/// What most plugins keep of `init`, up to 30 KiB, and [`ENOUGH`].
 const FIRST: usize = 46 << 10;
 /// What is left of a chunk is used if it is as much as this: an ordinary call takes less.
 const ENOUGH: usize = 16 << 10;
