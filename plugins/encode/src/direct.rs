@@ -200,7 +200,7 @@ fn lifted(section: &[u8], imports: u32) -> Option<CanonicalFunctionSection> {
             _ => None,
         });
         let options: Vec<_> = options.collect::<Option<_>>()?;
-        lifted.lift((core_func_index + 1).checked_sub(imports)?, type_index, options);
+        lifted.lift(core_func_index.checked_add(1)?.checked_sub(imports)?, type_index, options);
     }
     Some(lifted)
 }
@@ -239,7 +239,7 @@ impl Reencode for Moved<'_> {
 
     /// The imported one comes first.
     fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
-        Ok(global + 1)
+        Ok(global.saturating_add(1))
     }
 
     fn data_count(&mut self, _: u32) -> Result<u32, reencode::Error> {
