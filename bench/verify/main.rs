@@ -18,6 +18,7 @@ use host::{
     plugins::{Bounds, Failed, Plugin, Plugins, Spec, builtin},
 };
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use serde_json::{Value, json};
 use std::{error::Error, hint::black_box, time::Duration};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
 
@@ -26,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| µs of CPU a verification | rustls-webpki min | p50 | plugin min | p50 | p50 / p50 | fuel |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for chain in chains::ordinary()? {
-        let both = Both::new(&plugins, &chain)?;
+        let both = Both::new(&plugins, &chain, PLUGIN, chain.config())?;
         let outcome = both.plugin()?;
         assert!(both.native().is_ok() && outcome.verdict == Verdict::Accept, "{}: {outcome:?}", chain.name);
         let times = both.times(TURNS);
@@ -40,10 +41,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     println!("\nPromised: 1.50 in the column before the last.\n");
+    println!("| `revocation`, asked beside it | µs min | p50 | fuel |");
+    println!("| --- | ---: | ---: | ---: |");
+    let chain = chains::ordinary()?.into_iter().next().ok_or("no chain")?;
+    for (what, config) in
+        [("nothing is revoked", json!({})), ("a serial number is", json!({"serials": ["01 CN=other"]}))]
+    {
+        let both = Both::new(&plugins, &chain, "revocation", config)?;
+        let (outcome, times) = (both.plugin()?, both.times(TURNS));
+        assert_eq!(outcome.verdict, Verdict::NoOpinion, "{what}: {outcome:?}");
+        println!("| {what} | {} | {} |", times.plugin.best(), outcome.fuel);
+    }
+    println!();
     println!("| ms of CPU a refusal | rustls-webpki p50 | most | plugin p50 | most | the plugin says |");
     println!("| --- | ---: | ---: | ---: | ---: | --- |");
     for chain in chains::pathological()? {
-        let both = Both::new(&plugins, &chain)?;
+        let both = Both::new(&plugins, &chain, PLUGIN, chain.config())?;
         let told = match both.plugin() {
             Ok(outcome) => format!("`{}` for {} of fuel", outcome.rule, outcome.fuel),
             Err(failed) => format!("nothing: {failed}"),
@@ -70,9 +83,9 @@ struct Both<'a> {
 }
 
 impl<'a> Both<'a> {
-    fn new(plugins: &'a Plugins, chain: &'a Chain) -> Result<Both<'a>, Box<dyn Error>> {
-        let component = builtin().remove(PLUGIN).ok_or("no such plugin")?;
-        let spec = Spec::new(PLUGIN, component, chain.config());
+    fn new(plugins: &'a Plugins, chain: &'a Chain, name: &str, config: Value) -> Result<Both<'a>, Box<dyn Error>> {
+        let component = builtin().remove(name).ok_or("no such plugin")?;
+        let spec = Spec::new(name, component, config);
         let plugin = plugins.load(spec).map_err(|(name, error)| format!("{name}: {error}"))?;
         let anchor = CertificateDer::from(chain.anchor.as_slice());
         Ok(Both {

@@ -19,6 +19,8 @@ use x509_parser::{
 
 /// A certificate (RFC 5280, section 4.1).
 pub(crate) struct Certificate<'a> {
+    /// By which it is signed, as DER.
+    algorithm: &'a [u8],
     pub(crate) serial: &'a [u8],
     pub(crate) issuer: Element<'a>,
     /// Whether its subject is its issuer, byte for byte.
@@ -41,9 +43,7 @@ impl<'a> Certificate<'a> {
             take(&mut fields, VERSION)?;
         }
         let serial = take(&mut fields, INTEGER)?.value;
-        // Nobody else has looked at the algorithm of a certificate that is taken without its signature.
-        let same = take(&mut fields, SEQUENCE)?.whole;
-        whole(AlgorithmIdentifier::from_der(algorithm)).filter(|_| algorithm == same)?;
+        Some(take(&mut fields, SEQUENCE)?.whole).filter(|same| *same == algorithm)?;
         let issuer = take(&mut fields, SEQUENCE)?;
         let validity = whole(Validity::from_der(take(&mut fields, SEQUENCE)?.whole))?;
         let subject = take(&mut fields, SEQUENCE)?.whole;
@@ -65,13 +65,19 @@ impl<'a> Certificate<'a> {
                 extensions.push(read?);
             }
         }
-        Some(Certificate { serial, issuer, is_self_issued, validity, subject, key, extensions })
+        Some(Certificate { algorithm, serial, issuer, is_self_issued, validity, subject, key, extensions })
     }
 
     pub(crate) fn has_subject(&self) -> bool {
         self.subject.iter().next().is_some()
     }
 
+    /// Whether it says by what it is signed. Who verifies the signature knows.
+    pub(crate) fn has_algorithm(&self) -> bool {
+        whole(AlgorithmIdentifier::from_der(self.algorithm)).is_some()
+    }
+
+    /// Whether it says by whom it is issued. Who has found that authority knows.
     pub(crate) fn has_issuer(&self) -> bool {
         RelativeDistinguishedName::from_der(self.issuer.value).is_ok()
     }
@@ -174,6 +180,7 @@ mod tests {
         let Some(ours) = Certificate::read(der) else { return false };
         let theirs = match X509Certificate::from_der(der) {
             Ok(([], theirs)) => theirs,
+            _ if !ours.has_algorithm() => return false,
             _ if EndEntityCert::try_from(&CertificateDer::from(der)).is_err() => return false,
             _ => panic!("only we read {}", BASE64.encode(der)),
         };
@@ -214,9 +221,9 @@ mod tests {
         assert!(read > 10_000 && refused > 1_000, "{read} read, {refused} refused");
     }
 
-    /// webpki takes it apart, and would look at the algorithm only to verify a signature; of a pinned certificate it verifies none.
+    /// webpki takes it apart, and looks at the algorithm only to verify a signature.
     #[test]
-    fn a_certificate_whose_algorithm_cannot_be_read_is_not_read() {
+    fn a_certificate_without_an_algorithm_is_told() {
         const SHA256_WITH_RSA: [u8; 13] = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 0x0b, 5, 0];
         let der = certificates(PKITS).remove(0);
         let mut forged = der.clone();
@@ -227,6 +234,7 @@ mod tests {
         }
         let takes = |der: &[u8]| EndEntityCert::try_from(&CertificateDer::from(der)).is_ok();
         assert_eq!((places.len(), takes(&der), takes(&forged)), (2, true, true));
-        assert_eq!((Certificate::read(&der).is_some(), Certificate::read(&forged).is_some()), (true, false));
+        let has = |der: &[u8]| Certificate::read(der).unwrap().has_algorithm();
+        assert_eq!((has(&der), has(&forged)), (true, false));
     }
 }

@@ -20,6 +20,6 @@ mod verify;
 pub use checks::{Book, Check, Objection, SHAPE, ids, told};
 pub use identity::{NODE, node};
 pub use leaf::Leaf;
-pub use shown::{Shown, shown};
+pub use shown::{Shown, ready_serials};
 pub use trust::{Peers, Sides};
 pub use verify::{Question, note, verify};

@@ -73,6 +73,9 @@ pub(crate) fn authority(certificate: &Certificate<'_>, at: Option<u32>) -> Seen 
     if !certificate.has_subject() {
         look.object("name-shape", "has no subject");
     }
+    if !certificate.has_issuer() {
+        look.object("name-shape", "has no issuer");
+    }
     // An anchor is trusted for its key, whatever its number.
     if at.is_some() {
         look.serial();
@@ -112,6 +115,18 @@ pub(crate) fn leaf(certificate: &Certificate<'_>, role: Role) -> Seen {
     Seen { objections: look.objections, keys, purposes: None, signs_crls: false, path_length: None }
 }
 
+/// Looks at what else only the search for its authority would show, in the certificate of a peer that needs none.
+pub(crate) fn alone(certificate: &Certificate<'_>) -> Vec<Objection> {
+    let mut look = Look { certificate, who: Who::Peer, objections: Vec::new() };
+    if !certificate.has_algorithm() {
+        look.object("malformed", "does not say by what it is signed");
+    }
+    if !certificate.has_issuer() {
+        look.object("name-shape", "has no issuer");
+    }
+    look.objections
+}
+
 pub(crate) fn is_exact(purposes: &ExtendedKeyUsage<'_>, role: Role) -> bool {
     let others = purposes.code_signing
         || purposes.email_protection
@@ -141,9 +156,6 @@ impl<'a> Look<'a> {
     fn extensions(&mut self, is_authority: bool) -> (Extensions<'a>, Keys) {
         let mut found = Extensions::default();
         let mut keys = Keys { is_self_issued: self.certificate.is_self_issued, ..Keys::default() };
-        if !self.certificate.has_issuer() {
-            self.object("name-shape", "has no issuer");
-        }
         let all = &self.certificate.extensions;
         for (at, extension) in all.iter().enumerate() {
             if all.iter().take(at).any(|earlier| earlier.oid == extension.oid) {

@@ -139,7 +139,7 @@ fn pinned(ask: &Ask<'_>, first: &[u8]) -> Found {
         }
         return found;
     }
-    let mut found = Found { path: vec![0], anchor: certificate.clone(), objections: Vec::new() };
+    let mut found = Found { path: vec![0], anchor: certificate.clone(), objections: shape::alone(leaf) };
     let now = i64::try_from(context.now).unwrap_or(i64::MAX);
     let validity = &leaf.validity;
     if now < validity.not_before.timestamp() {

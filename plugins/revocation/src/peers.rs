@@ -5,7 +5,7 @@ use crate::{
     Config,
     list::{Fingerprint, Key, List, Serial},
 };
-use certificates::{Check, Shown, shown};
+use certificates::{Check, Shown, ready_serials};
 use sdk::{
     Context, Fault, Finding, Mode, Rule, Severity,
     verify_peer::{Outcome, Peer, Verdict},
@@ -35,12 +35,16 @@ const fn check(id: &'static str, summary: &'static str, advice: &'static str) ->
     Check { rule: Rule { id, summary, advice, source: SOURCE }, mode: Mode::On }
 }
 
-/// There is nothing to ready: the lists are in order when they are read.
-pub(crate) fn prepare(_: &Config, _: &mut Vec<Fault>) {}
+/// The lists are in order when they are read; what is looked up for a name is not there yet.
+pub(crate) fn prepare(config: &Config, _: &mut Vec<Fault>) {
+    if !config.serials.is_empty() {
+        ready_serials();
+    }
+}
 
 /// Refuses a peer that shows anything revoked. An authority on the list takes all with it that come through it.
 pub fn verify(config: &Config, _: &Context, peer: &Peer) -> Outcome {
-    let certificates = peer.chain.iter().take(64).map(|der| shown(der)).enumerate();
+    let certificates = peer.chain.iter().take(64).map(|der| Shown::read(der)).enumerate();
     let found = certificates.filter_map(|(at, it)| Some((at, it?))).find_map(|(at, it)| revoked(config, at, &it));
     let Some((mode, finding)) = found else { return outcome(Verdict::NoOpinion, Vec::new()) };
     match mode {
@@ -50,15 +54,19 @@ pub fn verify(config: &Config, _: &Context, peer: &Peer) -> Outcome {
     }
 }
 
-fn revoked(config: &Config, at: usize, it: &Shown) -> Option<(Mode, Finding)> {
-    let digest = |list: &List<Fingerprint>, digest: &[u8]| list.find(&Fingerprint::of(digest)?);
-    let name = |names: &[String]| names.iter().find_map(|name| config.users.find(name.as_str()));
+fn revoked(config: &Config, at: usize, it: &Shown<'_>) -> Option<(Mode, Finding)> {
+    let Config { certificates, keys, serials, users, .. } = config;
+    // A digest takes longer than to see that there is nothing to compare it with.
+    let digest = |list: &List<Fingerprint>, digest: &dyn Fn() -> Vec<u8>| {
+        if list.is_empty() { None } else { list.find(&Fingerprint::of(&digest())?) }
+    };
+    let serial = || if serials.is_empty() { None } else { serials.find(&Serial::read(&it.serial()?).ok()?) };
     let hits = [
-        (CERTIFICATE, digest(&config.certificates, &it.certificate)),
-        (KEY, digest(&config.keys, &it.key)),
-        (SERIAL, Serial::read(&it.serial).ok().and_then(|serial| config.serials.find(&serial))),
+        (CERTIFICATE, digest(certificates, &|| it.certificate())),
+        (KEY, digest(keys, &|| it.key())),
+        (SERIAL, serial()),
         // Only the peer itself is called by its name.
-        (NAME, if at == 0 { name(&it.common_names) } else { None }),
+        (NAME, if at == 0 { it.common_names().find_map(|name| users.find(name)) } else { None }),
     ];
     let of = |check: &Check| config.rules.get(check.rule.id).copied().unwrap_or(check.mode);
     let (check, why) =

@@ -77,8 +77,9 @@ fn no_rule_on_peers_is_without_a_row() -> Result<()> {
 #[test]
 fn a_snapshot_answers_as_init_and_call_in_one_do() -> Result<()> {
     let plugins = sandboxes()?;
-    for scene in ["kubelet", "node", "endpoint", "agent"] {
-        let row = Row { expected: "accept", scene, changes: vec![("via", "1")], promise: "is accepted" };
+    let scenes = ["kubelet", "node", "endpoint", "agent"].map(|scene| (scene, ("via", "1")));
+    for (scene, change) in scenes.into_iter().chain([("kubelet", ("set.pins", "key"))]) {
+        let row = Row { expected: "accept", scene, changes: vec![change], promise: "is accepted" };
         let scene = Scene::of(&row)?;
         let (config, peer) = scene.issue(&row)?;
         let component = builtin().remove(scene.path).context("no such plugin")?;
@@ -94,6 +95,29 @@ fn a_snapshot_answers_as_init_and_call_in_one_do() -> Result<()> {
         let unpaid = |it: Result<Outcome, String>| it.map(|it| Outcome { fuel: 0, ..it });
         assert_eq!(unpaid(one), unpaid(two));
     }
+    Ok(())
+}
+
+/// Nobody verifies its signature.
+#[test]
+fn a_pinned_certificate_says_by_what_it_is_signed() -> Result<()> {
+    const ECDSA_SHA256: [u8; 10] = [0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let row = Row { expected: "accept", scene: "kubelet", changes: vec![("set.pins", "key")], promise: "is accepted" };
+    let scene = Scene::of(&row)?;
+    let (config, mut peer) = scene.issue(&row)?;
+    let verifier = verifier(&sandboxes()?, scene.path)?;
+    let ask = |peer: &Peer| -> Result<_> {
+        let answer = verifier.verify(&config, NOW * 1_000, peer).map_err(|error| anyhow!("{error}"))?;
+        let outcome = answer.map_err(|failed| anyhow!("{failed}"))?;
+        Ok((outcome.verdict, outcome.rule))
+    };
+    assert_eq!(ask(&peer)?, (Verdict::Accept, String::new()));
+    let der = &mut peer.chain[0];
+    let places: Vec<_> = (0..der.len()).filter(|at| der[*at..].starts_with(&ECDSA_SHA256)).collect();
+    ensure!(places.len() == 2, "{places:?}");
+    // Longer than what is there.
+    places.into_iter().for_each(|at| der[at + 1] = 9);
+    assert_eq!(ask(&peer)?, (Verdict::Reject, "malformed".to_owned()));
     Ok(())
 }
 
