@@ -175,7 +175,7 @@ impl Plugins {
 
 /// A component before `init`: for a question that brings its own anchors, a snapshot would be made for one call.
 pub struct Verifier {
-    code: Code,
+    pub(super) code: Code,
     schema: Value,
 }
 

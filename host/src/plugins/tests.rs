@@ -20,12 +20,12 @@ fn a_plugin_answers_the_same_however_it_is_given_its_imports() {
     let bounds = Bounds { deadline: Bounds::INIT.deadline, ..Bounds::DECISION };
     for (name, component) in builtin() {
         let plugin = plugins.load(built_in(name, json!({}))).unwrap();
-        let as_built = component::Code::compile(&plugins.sandbox, component).unwrap();
+        let as_built = plugins.verifier(component).unwrap();
         for case in cases::embedded(component).unwrap().into_iter().filter(|case| case.config.is_none()) {
             let request = crate::review::from_spec(&case.request).unwrap();
             let mut facts = crate::paths::classify(&request, &Default::default()).facts();
             facts.extend(case.facts);
-            let mut before = as_built.start(&Bounds::INIT).unwrap();
+            let mut before = as_built.code.start(&Bounds::INIT).unwrap();
             assert!(before.init("{}").unwrap().is_ok());
             before.refill(&bounds).unwrap();
             let answers = [before, plugin.code.start(&bounds).unwrap()].map(|mut instance| {

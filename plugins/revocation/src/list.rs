@@ -33,13 +33,11 @@ pub struct List<K> {
     reasons: Vec<Box<str>>,
 }
 
-impl<K> List<K> {
+impl<K: Key> List<K> {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
-}
 
-impl<K: Key> List<K> {
     /// Why it is revoked, to be put into a sentence: empty, or ` (REASON)`. None if it is not.
     pub fn find<Q: Ord + Hash + ?Sized>(&self, key: &Q) -> Option<String>
     where

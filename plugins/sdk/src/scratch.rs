@@ -253,4 +253,14 @@ mod tests {
             assert_ne!(scratch.alloc(layout), second);
         }
     }
+
+    #[test]
+    fn the_first_chunk_is_used_up_before_the_system_is_asked() {
+        let (scratch, layout) = (Scratch::new(), Layout::from_size_align(1 << 10, 8).unwrap());
+        let first = scratch.first.get().addr();
+        let is_within = |block: *mut u8| (first..first + FIRST).contains(&block.addr());
+        // SAFETY: the layout has a size.
+        let blocks: Vec<_> = (0..=FIRST >> 10).map(|_| is_within(unsafe { scratch.alloc(layout) })).collect();
+        assert_eq!(blocks, [vec![true; FIRST >> 10], vec![false]].concat());
+    }
 }
